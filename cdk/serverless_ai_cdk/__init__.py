@@ -1,0 +1,1 @@
+"""The patterns as AWS CDK constructs."""

@@ -1,0 +1,1 @@
+"""What runs inside the function: pure Python, standard library only."""

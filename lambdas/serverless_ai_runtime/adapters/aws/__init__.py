@@ -1,0 +1,1 @@
+"""AWS services on the wire."""

@@ -1,0 +1,125 @@
+"""Typed configuration <-> environment: the only module that knows a variable's name or reads the environment.
+
+Infrastructure writes a configuration with `to_env`; the function reads it with `from_env`. Values are named
+tuples and not dataclasses because importing `dataclasses` costs a cold start about as much as one HTTP call.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeVar
+
+PREFIX = "SERVERLESS_AI_"
+
+
+class ConfigError(ValueError):
+    """A variable of the environment is missing or malformed; the message names it."""
+
+
+class FunctionLlmConfig(NamedTuple):
+    """What the Function + LLM handler must know. Empty strings and zeros mean "not used"."""
+
+    model: str
+    """Model id as the cloud's API takes it (Bedrock: model id, inference profile id or ARN)."""
+    system_prompt: str
+    max_output_tokens: int
+    context_tokens: int
+    """Most tokens of system prompt + history + message sent to the model; the oldest turns are dropped first."""
+    history_turns: int
+    """Turns (question + answer) kept per session; 0 = stateless."""
+    session_ttl_s: int
+    caller_tokens_per_day: int
+    total_tokens_per_day: int
+    store: str
+    """Name of the table or database of sessions, budgets and event records."""
+    destination: str
+    """Where results of events go (AWS: queue URL)."""
+    guardrail_id: str
+    guardrail_version: str
+    log_content: bool
+    """Write prompts and answers into the log. Off by default."""
+
+
+class AwsConfig(NamedTuple):
+    """What Lambda itself puts in the environment. Session credentials are re-read on every call."""
+
+    region: str
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+
+
+Config = TypeVar("Config", bound=tuple[Any, ...])
+
+
+def to_env(config: tuple[Any, ...]) -> dict[str, str]:
+    """Variables that `from_env` turns back into an equal configuration."""
+    fields: tuple[str, ...] = config._fields  # pyright: ignore[reportAttributeAccessIssue]
+    return {PREFIX + name.upper(): _write(value) for name, value in zip(fields, config, strict=True)}
+
+
+def from_env(cls: type[Config], env: Mapping[str, str] | None = None) -> Config:
+    """Read a configuration; raises `ConfigError` naming the first missing or malformed variable."""
+    source = os.environ if env is None else env
+    values: list[Any] = []
+    for name, kind in cls.__annotations__.items():
+        variable = PREFIX + name.upper()
+        if variable not in source:
+            raise ConfigError(f"{variable} is not set; {cls.__name__} needs it")
+        values.append(_read(variable, source[variable], kind))
+    return cls(*values)
+
+
+def aws(env: Mapping[str, str] | None = None) -> AwsConfig:
+    """Region and session credentials of this function."""
+    source = os.environ if env is None else env
+    return AwsConfig(
+        region=_required(source, "AWS_REGION"),
+        access_key_id=_required(source, "AWS_ACCESS_KEY_ID"),
+        secret_access_key=_required(source, "AWS_SECRET_ACCESS_KEY"),
+        session_token=source.get("AWS_SESSION_TOKEN", ""),
+    )
+
+
+def aws_endpoint(service: str, host: str, env: Mapping[str, str] | None = None) -> str:
+    """Base URL of a service: AWS_ENDPOINT_URL_<SERVICE>, else AWS_ENDPOINT_URL, else https://`host`."""
+    source = os.environ if env is None else env
+    own = source.get("AWS_ENDPOINT_URL_" + service.upper().replace("-", "_"))
+    return (own or source.get("AWS_ENDPOINT_URL") or "https://" + host).rstrip("/")
+
+
+def trace_id(env: Mapping[str, str] | None = None) -> str:
+    """Trace header of the running invocation (X-Ray form), or an empty string."""
+    source = os.environ if env is None else env
+    return source.get("_X_AMZN_TRACE_ID", "")
+
+
+def function_name(env: Mapping[str, str] | None = None) -> str:
+    """Name of the running function, for metrics; `local` outside a function."""
+    source = os.environ if env is None else env
+    return source.get("AWS_LAMBDA_FUNCTION_NAME", "local")
+
+
+def _required(source: Mapping[str, str], variable: str) -> str:
+    value = source.get(variable, "")
+    if not value:
+        raise ConfigError(f"{variable} is not set")
+    return value
+
+
+def _write(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _read(variable: str, text: str, kind: type) -> str | int | bool:
+    if kind is int:
+        try:
+            return int(text)
+        except ValueError:
+            raise ConfigError(f"{variable} must be a whole number, got {text!r}") from None
+    if kind is bool:
+        if text not in ("true", "false"):
+            raise ConfigError(f"{variable} must be true or false, got {text!r}")
+        return text == "true"
+    return text

@@ -1,0 +1,1 @@
+"""The cores: one pure module a pattern. They import the standard library and `ports` only."""

@@ -1,0 +1,131 @@
+"""The ports: what a core needs of the world, and the values that cross them. No cloud is named here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+# Why the model stopped, in neutral words; every adapter translates its cloud's own.
+END = "end"
+MAX_TOKENS = "max_tokens"
+STOP_SEQUENCE = "stop_sequence"
+CONTENT_FILTERED = "content_filtered"
+CONTEXT_EXCEEDED = "context_exceeded"
+TOOL_USE = "tool_use"
+MALFORMED = "malformed"
+
+
+class Deadline:
+    """The moment an invocation must have answered by, on a monotonic clock."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def remaining(self) -> float:
+        """Seconds left; 0.0 once it has passed."""
+        return max(0.0, self._end - self._clock())
+
+
+class Message(NamedTuple):
+    role: str
+    """`user` or `assistant`."""
+    text: str
+
+
+class Prompt(NamedTuple):
+    messages: tuple[Message, ...]
+    system: str
+    max_output_tokens: int
+
+
+class Answer(NamedTuple):
+    text: str
+    stop_reason: str
+    input_tokens: int
+    output_tokens: int
+
+
+class Record(NamedTuple):
+    value: dict[str, Any]
+    version: str
+    """Opaque: a counter, an etag or an update time, as the store has it."""
+
+
+class ServiceError(Exception):
+    """A call to a service failed. `retryable`: the same call may succeed later."""
+
+    retryable = False
+
+    def __init__(self, service: str, operation: str, status: int, code: str, message: str) -> None:
+        super().__init__(f"{service} {operation}: {code} ({status}): {message}")
+        self.service, self.operation, self.status = service, operation, status
+        self.code, self.message = code, message
+
+
+class Refused(ServiceError):
+    """Final: the service will not take this call (validation, permission, not found)."""
+
+
+class Throttled(ServiceError):
+    """The service asked to slow down, and retries no longer fitted into the deadline."""
+
+    retryable = True
+
+
+class Unavailable(ServiceError):
+    """The service failed or could not be reached, and retries no longer fitted into the deadline."""
+
+    retryable = True
+
+
+class VersionConflict(Exception):
+    """A conditional write lost: the record is not at the expected version."""
+
+
+class LimitReached(Exception):
+    """An `add` would have passed its limit; nothing was added."""
+
+
+class ChatModel(Protocol):
+    @property
+    def name(self) -> str:
+        """Id of the model, as reported to the caller."""
+        ...
+
+    def answer(self, prompt: Prompt, deadline: Deadline) -> Answer:
+        """One answer. Retries inside; raises `ServiceError` when it cannot within `deadline`."""
+        ...
+
+
+class KeyValueStore(Protocol):
+    """Small records by key, with versions and expiry. `expires_at` is Unix seconds; 0 = never.
+
+    An expired record is never returned, even where the service deletes it only days later.
+    """
+
+    def get(self, key: str, deadline: Deadline) -> Record | None:
+        """The record, read consistently, or None."""
+        ...
+
+    def put(
+        self, key: str, value: Mapping[str, Any], *, expect: str | None, expires_at: int, deadline: Deadline
+    ) -> str:
+        """Write if the record is at version `expect` (None: absent or expired); returns the new version.
+
+        Raises `VersionConflict` otherwise. A retry of a write that had arrived is not a conflict.
+        """
+        ...
+
+    def add(
+        self, key: str, amount: int, *, limit: int | None, expires_at: int, deadline: Deadline
+    ) -> int:
+        """Add to a counter atomically; returns the new count. Raises `LimitReached` if it would pass `limit`."""
+        ...
+
+
+class Publisher(Protocol):
+    def publish(self, body: Mapping[str, Any], deadline: Deadline) -> None:
+        """Send one message to the destination."""
+        ...

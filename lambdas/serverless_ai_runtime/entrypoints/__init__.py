@@ -1,0 +1,1 @@
+"""Event shape in, core, response shape out: one module a cloud."""

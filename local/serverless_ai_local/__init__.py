@@ -1,0 +1,1 @@
+"""The cloud on this machine: what `cdk deploy` and Pulumi programs talk to when there is no account."""

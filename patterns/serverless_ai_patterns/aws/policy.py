@@ -1,0 +1,97 @@
+"""Least-privilege statements as data, so that CDK and Pulumi grant exactly the same.
+
+ARNs are plain strings: CDK passes tokens, Pulumi calls this inside `apply`. What a call needs is named beside the
+call, in the runtime's adapters; here it meets the resources that a pattern made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from serverless_ai_patterns.models import Model
+from serverless_ai_runtime.adapters.aws import bedrock, dynamodb, sqs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Statement:
+    """One Allow statement of an identity policy."""
+
+    sid: str
+    actions: Sequence[str]
+    resources: Sequence[str]
+    conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+
+    def to_json(self) -> dict[str, Any]:
+        """The statement as IAM writes it."""
+        statement: dict[str, Any] = {
+            "Sid": self.sid, "Effect": "Allow", "Action": list(self.actions), "Resource": list(self.resources),
+        }
+        if self.conditions:
+            statement["Condition"] = {operator: dict(test) for operator, test in self.conditions.items()}
+        return statement
+
+
+def document(statements: Sequence[Statement]) -> dict[str, Any]:
+    """A policy document of these statements."""
+    return {"Version": "2012-10-17", "Statement": [s.to_json() for s in statements]}
+
+
+# Statements whose resource must be `*` because the API takes no resource: the written list that tests hold us to.
+STAR_RESOURCES = {
+    "WriteTraces": "X-Ray has no resource-level permissions (Service Authorization Reference, 2026-11)",
+    "AttachToVpc": "EC2 network interfaces of a function are created by the service before they have an ARN",
+}
+
+
+def write_logs(log_group_arn: str) -> Statement:
+    """Write to the function's own log group; `log_group_arn` without the trailing `:*`."""
+    return Statement(sid="WriteLogs", actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                     resources=[f"{log_group_arn}:*"])
+
+
+def write_traces() -> Statement:
+    return Statement(sid="WriteTraces", actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"])
+
+
+def attach_to_vpc() -> Statement:
+    """What Lambda needs to put a function into a VPC (the actions of AWSLambdaVPCAccessExecutionRole, without its logs)."""
+    return Statement(
+        sid="AttachToVpc",
+        actions=["ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
+                 "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"],
+        resources=["*"],
+    )
+
+
+def invoke_model(model: Model, *, partition: str, region: str, account: str) -> list[Statement]:
+    """Call exactly `model`: its ARN, or the profile's ARN and the model behind it in every destination region."""
+    if model.id.startswith("arn:"):
+        return [Statement(sid="InvokeModel", actions=bedrock.ACTIONS, resources=[model.id])]
+    if model.id == model.base_id:
+        arn = f"arn:{partition}:bedrock:{region}::foundation-model/{model.id}"
+        return [Statement(sid="InvokeModel", actions=bedrock.ACTIONS, resources=[arn])]
+    profile = f"arn:{partition}:bedrock:{region}:{account}:inference-profile/{model.id}"
+    behind = [f"arn:{partition}:bedrock:{r}::foundation-model/{model.base_id}" for r in model.regions]
+    return [
+        Statement(sid="InvokeProfile", actions=bedrock.ACTIONS, resources=[profile]),
+        Statement(sid="InvokeModelBehindProfile", actions=bedrock.ACTIONS, resources=behind,
+                  conditions={"StringEquals": {"bedrock:InferenceProfileArn": profile}}),
+    ]
+
+
+def apply_guardrail(guardrail_arn: str) -> Statement:
+    return Statement(sid="ApplyGuardrail", actions=bedrock.GUARDRAIL_ACTIONS, resources=[guardrail_arn])
+
+
+def use_table(table_arn: str) -> Statement:
+    return Statement(sid="UseTable", actions=dynamodb.ACTIONS, resources=[table_arn])
+
+
+def send_to(sid: str, queue_arn: str) -> Statement:
+    return Statement(sid=sid, actions=sqs.SEND_ACTIONS, resources=[queue_arn])
+
+
+def invoke_function(function_arn: str) -> Statement:
+    return Statement(sid="InvokeFunction", actions=["lambda:InvokeFunction"], resources=[function_arn])

@@ -1,0 +1,1 @@
+"""The patterns as Pulumi components, one package a cloud; importing this imports no SDK."""

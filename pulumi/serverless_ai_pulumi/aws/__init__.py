@@ -1,0 +1,1 @@
+"""The patterns as Pulumi components for AWS."""
