@@ -10,6 +10,13 @@ from typing import Any, NamedTuple, TypeVar
 
 PREFIX = "SERVERLESS_AI_"
 
+# Names of the custom metrics; the handler writes them, dashboards and alarms read them (dimension: FunctionName).
+METRIC_NAMESPACE = "ServerlessAI"
+METRIC_INPUT_TOKENS = "InputTokens"
+METRIC_OUTPUT_TOKENS = "OutputTokens"
+METRIC_COLD_STARTS = "ColdStarts"
+METRIC_BUDGET_REFUSALS = "BudgetRefusals"
+
 
 class ConfigError(ValueError):
     """A variable of the environment is missing or malformed; the message names it."""
