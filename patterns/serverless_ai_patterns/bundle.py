@@ -2,22 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import io
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import serverless_ai_runtime
+from serverless_ai_patterns.catalogue import CATALOGUE, find
 
-def bundle(pattern: str, cloud: str) -> Mapping[str, Path]:
-    """Path in the zip -> file, sorted; the same content in a checkout and in an installed wheel."""
-    raise NotImplementedError
+PACKAGE = serverless_ai_runtime.__name__
+RUNTIME = Path(serverless_ai_runtime.__file__).parent
+"""The runtime as Python found it: the same folder rule in a checkout and in site-packages."""
+
+ENTRY_POINTS = {"aws": "aws_lambda"}
+"""Cloud -> the module of `entrypoints` that speaks its function contract."""
+
+# Every file gets the same mode and time, so that the same source gives the same hash on every machine.
+# The time is the earliest one that a zip can hold.
+MODE = 0o644
+ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+UNIX_TIME = 315_532_800
+
+
+def bundle(pattern: str, cloud: str, *, runtime: Path = RUNTIME) -> Mapping[str, Path]:
+    """Path in the zip -> file, sorted: what every function shares, this pattern's core, this cloud's edge.
+
+    Raises ValueError, which lists what there is, for an unknown pattern or cloud.
+    """
+    _check(pattern, cloud)
+    others = {f"core/{other.slug}.py" for other in CATALOGUE if other.slug != pattern}
+    files = {path.relative_to(runtime).as_posix(): path for path in _candidates(runtime, cloud)}
+    return {f"{PACKAGE}/{name}": files[name] for name in sorted(files.keys() - others)}
 
 
 def handler(pattern: str, cloud: str) -> str:
-    """The handler's name as the cloud's function resource takes it."""
-    if cloud != "aws":
-        raise ValueError(f"cloud must be aws, got {cloud!r}")
-    return f"serverless_ai_runtime.entrypoints.aws_lambda.{pattern}"
+    """The handler's name as the cloud's function resource takes it. Raises ValueError as `bundle` does."""
+    _check(pattern, cloud)
+    return f"{PACKAGE}.entrypoints.{ENTRY_POINTS[cloud]}.{pattern}"
 
 
 def stage(pattern: str, cloud: str, into: Path) -> Path:
-    """Copy the bundle into folder `into` (made, emptied) with fixed modes and times; returns it."""
-    raise NotImplementedError
+    """Copy the bundle into folder `into` (made, emptied) with fixed modes and times; returns it.
+
+    Raises ValueError when `into` holds anything but an earlier stage: a wrong path must not cost anyone's files.
+    """
+    files = bundle(pattern, cloud)
+    foreign = sorted({path.name for path in into.iterdir()} - {PACKAGE}) if into.exists() else []
+    if foreign:
+        raise ValueError(f"{into} must be new, empty or an earlier stage; it holds {foreign[0]}")
+    shutil.rmtree(into / PACKAGE, ignore_errors=True)
+    for name, source in files.items():
+        target = into / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
+        target.chmod(MODE)
+        os.utime(target, (UNIX_TIME, UNIX_TIME))
+    return into
+
+
+def zip_bytes(pattern: str, cloud: str) -> bytes:
+    """The bundle as a zip; the same bytes for the same source."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, source in bundle(pattern, cloud).items():
+            entry = zipfile.ZipInfo(name, ZIP_TIME)
+            entry.create_system = 3  # Unix, so that the mode below is read on every machine that made the zip
+            entry.external_attr = MODE << 16
+            archive.writestr(entry, source.read_bytes(), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def digest(pattern: str, cloud: str) -> str:
+    """SHA-256 (hex) over names and contents; unlike the zip's it does not depend on the compressor."""
+    state = hashlib.sha256()
+    for name, source in bundle(pattern, cloud).items():
+        content = source.read_bytes()
+        state.update(f"{name}\0{len(content)}\0".encode() + content)
+    return state.hexdigest()
+
+
+def _check(pattern: str, cloud: str) -> None:
+    clouds = find(pattern).clouds
+    if cloud not in clouds:
+        raise ValueError(f"cloud of {pattern} must be one of {', '.join(clouds)}; got {cloud!r}")
+
+
+def _candidates(runtime: Path, cloud: str) -> Iterator[Path]:
+    for folder in (".", "core", "adapters", f"adapters/{cloud}"):
+        yield from (runtime / folder).glob("*.py")
+    for module in ("__init__", ENTRY_POINTS[cloud]):
+        yield from (runtime / "entrypoints").glob(f"{module}.py")

@@ -1,0 +1,44 @@
+"""The catalogue: every pattern by its slug, the one name it has in every room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from serverless_ai_patterns.function_llm import FunctionLlmSettings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pattern:
+    """One pattern. `slug` names its modules and stacks, `class_name` its construct and component."""
+
+    slug: str
+    title: str
+    summary: str
+    settings: type[FunctionLlmSettings]
+    clouds: tuple[str, ...]
+    """Where it can be deployed to."""
+
+    @property
+    def class_name(self) -> str:
+        """The slug in the form of a class: `function_llm` -> `FunctionLlm`."""
+        return "".join(word.capitalize() for word in self.slug.split("_"))
+
+
+CATALOGUE = (
+    Pattern(
+        slug="function_llm",
+        title="Function + LLM",
+        summary="An authenticated endpoint, schedules and events, answered by a language model",
+        settings=FunctionLlmSettings,
+        clouds=("aws",),
+    ),
+)
+
+
+def find(slug: str) -> Pattern:
+    """The pattern of this slug. Raises ValueError that lists the slugs there are."""
+    for pattern in CATALOGUE:
+        if pattern.slug == slug:
+            return pattern
+    slugs = ", ".join(pattern.slug for pattern in CATALOGUE)
+    raise ValueError(f"pattern must be one of {slugs}; got {slug!r}")
