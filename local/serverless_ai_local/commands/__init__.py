@@ -1,0 +1,1 @@
+"""The commands that need the local cloud: cloud, run, preview, up, destroy, logs."""

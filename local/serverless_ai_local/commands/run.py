@@ -1,0 +1,126 @@
+"""`serverless-ai run`: the whole story at once: local cloud, real deployment, a question over HTTP, the bill."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from serverless_ai_local import launch
+from serverless_ai_local.ask import AskError, ask
+from serverless_ai_local.commands import run_report
+from serverless_ai_local.targets import Deployed, DeployError, ProgressEvent
+from serverless_ai_patterns.catalogue import Pattern, find
+
+QUESTION = "What is a dead-letter queue for? A dead-letter queue keeps messages that could not be processed."
+TARGETS = ("cdk", "pulumi-aws")
+
+
+@click.command()
+@click.argument("pattern", default="function_llm")
+@click.option("--target", type=click.Choice(TARGETS), default="cdk", show_default=True)
+@click.option("--ask", "question", default=QUESTION, show_default=True)
+@click.option(
+    "--save-svg", type=click.Path(path_type=Path, dir_okay=False), help="Save the output as a picture."
+)
+def run(pattern: str, target: str, question: str, save_svg: Path | None) -> None:
+    """Deploy PATTERN with TARGET onto a fresh local cloud, ask it a question, show what was made."""
+    entry = _entry(pattern)
+    checkout = _checkout()
+    console = Console(record=save_svg is not None)
+    console.print(
+        f"[bold]{entry.title}[/] by {target}, on a cloud that runs on this machine ([bold]local[/], not AWS)"
+    )
+    try:
+        with _cloud() as cloud:
+            deployed = _deploy(console, cloud, entry, target, checkout)
+            _ask(console, deployed, question)
+            run_report.created(console, deployed.graph)
+        run_report.real_account(console, entry, target)
+    except (DeployError, AskError, launch.LaunchError) as error:
+        raise click.ClickException(str(error)) from error
+    if save_svg is not None:
+        console.save_svg(str(save_svg), title=f"make run TARGET={target}")
+
+
+def _entry(slug: str) -> Pattern:
+    try:
+        return find(slug)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _checkout() -> Path:
+    """The checkout around the working directory: the programs are there and not in the wheel."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "cdk" / "cdk.json").exists():
+            return folder
+    raise click.ClickException("run this in a checkout of serverless-ai-patterns: cdk/cdk.json was not found")
+
+
+@contextlib.contextmanager
+def _cloud() -> Iterator[launch.RunningCloud]:
+    """A cloud of its own on a free port; nothing of it outlives the command."""
+    state = Path(tempfile.mkdtemp(prefix="serverless-ai-"))
+    try:
+        cloud = launch.start(state)
+        try:
+            yield cloud
+        finally:
+            cloud.stop()
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
+
+
+def _deploy(
+    console: Console, cloud: launch.RunningCloud, entry: Pattern, target: str, checkout: Path
+) -> Deployed:
+    started = time.monotonic()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(f"Deploying {entry.class_name} with {target} ...")
+        made: set[str] = set()
+
+        def show(event: ProgressEvent) -> None:
+            if event.status.upper().startswith("CREATE"):
+                made.add(event.resource)
+            progress.update(task, description=f"{len(made):>3} {event.status} {event.type} {event.resource}")
+
+        deployed = _with_target(cloud, entry, target, checkout, show)
+    console.print(f"Deployed {len(deployed.graph)} resources in {time.monotonic() - started:.1f} s")
+    return deployed
+
+
+def _with_target(
+    cloud: launch.RunningCloud, entry: Pattern, target: str, checkout: Path, show: run_report.Show
+) -> Deployed:
+    # Imported here: who runs CDK has no Pulumi SDK installed.
+    if target == "cdk":
+        from serverless_ai_local.targets.cdk import Cdk  # noqa: PLC0415
+
+        cdk = Cdk(cloud=cloud, app_dir=checkout / "cdk")
+        cdk.bootstrap()
+        return cdk.deploy(entry.class_name, show)
+    from serverless_ai_local.targets.pulumi_program import PulumiProgram  # noqa: PLC0415
+
+    stack = entry.slug.replace("_", "-")
+    return PulumiProgram(cloud=cloud, program_dir=checkout / "pulumi/stacks/aws", stack=stack).deploy(show)
+
+
+def _ask(console: Console, deployed: Deployed, question: str) -> None:
+    endpoint = deployed.outputs["endpoint"]
+    console.print(f"\nPOST {endpoint}/chat, signed with SigV4", highlight=False)
+    console.print(f"  [bold]question[/]  {question}", highlight=False)
+    reply = ask(endpoint, question)
+    console.print(f"  [bold]answer[/]    {reply.answer}", highlight=False)
+    console.print(
+        f"  [dim]{reply.model}, {reply.tokens} tokens, {reply.seconds * 1000:.0f} ms with a cold start[/]\n"
+    )
