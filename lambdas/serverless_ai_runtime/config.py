@@ -14,6 +14,7 @@ PREFIX = "SERVERLESS_AI_"
 METRIC_NAMESPACE = "ServerlessAI"
 METRIC_INPUT_TOKENS = "InputTokens"
 METRIC_OUTPUT_TOKENS = "OutputTokens"
+METRIC_TOKENS = "Tokens"  # in + out: an alarm on one metric costs half of one on a sum
 METRIC_COLD_STARTS = "ColdStarts"
 METRIC_BUDGET_REFUSALS = "BudgetRefusals"
 

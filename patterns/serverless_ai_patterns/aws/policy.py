@@ -1,7 +1,7 @@
 """Least-privilege statements as data, so that CDK and Pulumi grant exactly the same.
 
-ARNs are plain strings: CDK passes tokens, Pulumi calls this inside `apply`. What a call needs is named beside the
-call, in the runtime's adapters; here it meets the resources that a pattern made.
+ARNs are plain strings: CDK passes tokens, Pulumi calls this inside `apply`. What a call needs is named beside
+the call, in the runtime's adapters; here it meets the resources that a pattern made.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ class Statement:
     def to_json(self) -> dict[str, Any]:
         """The statement as IAM writes it."""
         statement: dict[str, Any] = {
-            "Sid": self.sid, "Effect": "Allow", "Action": list(self.actions), "Resource": list(self.resources),
+            "Sid": self.sid,
+            "Effect": "Allow",
+            "Action": list(self.actions),
+            "Resource": list(self.resources),
         }
         if self.conditions:
             statement["Condition"] = {operator: dict(test) for operator, test in self.conditions.items()}
@@ -38,35 +41,55 @@ def document(statements: Sequence[Statement]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [s.to_json() for s in statements]}
 
 
-# Statements whose resource must be `*` because the API takes no resource: the written list that tests hold us to.
+# Statements (by Sid) that hold a `*` in a resource, and why they must: the written list that tests hold us to.
 STAR_RESOURCES = {
+    "WriteLogs": "The streams of a log group have no names yet: its ARN ends in `:*` and names one group",
     "WriteTraces": "X-Ray has no resource-level permissions (Service Authorization Reference, 2026-11)",
     "AttachToVpc": "EC2 network interfaces of a function are created by the service before they have an ARN",
+    "InvokeModelBehindGivenProfile": "Which models are behind a profile given by ARN is unknown before "
+    "deployment; the condition admits them through that profile only",
 }
 
 
 def write_logs(log_group_arn: str) -> Statement:
     """Write to the function's own log group; `log_group_arn` without the trailing `:*`."""
-    return Statement(sid="WriteLogs", actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-                     resources=[f"{log_group_arn}:*"])
+    return Statement(
+        sid="WriteLogs",
+        actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+        resources=[f"{log_group_arn}:*"],
+    )
 
 
 def write_traces() -> Statement:
-    return Statement(sid="WriteTraces", actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"])
+    return Statement(
+        sid="WriteTraces", actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"]
+    )
 
 
 def attach_to_vpc() -> Statement:
-    """What Lambda needs to put a function into a VPC (the actions of AWSLambdaVPCAccessExecutionRole, without its logs)."""
+    """What Lambda needs to put a function into a VPC: AWSLambdaVPCAccessExecutionRole without its logs."""
     return Statement(
         sid="AttachToVpc",
-        actions=["ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
-                 "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"],
+        actions=[
+            "ec2:CreateNetworkInterface",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSubnets",
+            "ec2:DeleteNetworkInterface",
+            "ec2:AssignPrivateIpAddresses",
+            "ec2:UnassignPrivateIpAddresses",
+        ],
         resources=["*"],
     )
 
 
 def invoke_model(model: Model, *, partition: str, region: str, account: str) -> list[Statement]:
-    """Call exactly `model`: its ARN, or the profile's ARN and the model behind it in every destination region."""
+    """Call exactly `model`: its ARN, or the profile's and the model's behind it in every destination region.
+
+    A `global.` profile also reaches the model by an ARN without a region: the registry lists it as region "".
+    """
+    if "inference-profile/" in model.id:
+        anywhere = f"arn:{partition}:bedrock:*::foundation-model/*"
+        return _through_profile(model.id, [anywhere], behind_sid="InvokeModelBehindGivenProfile")
     if model.id.startswith("arn:"):
         return [Statement(sid="InvokeModel", actions=bedrock.ACTIONS, resources=[model.id])]
     if model.id == model.base_id:
@@ -74,10 +97,18 @@ def invoke_model(model: Model, *, partition: str, region: str, account: str) -> 
         return [Statement(sid="InvokeModel", actions=bedrock.ACTIONS, resources=[arn])]
     profile = f"arn:{partition}:bedrock:{region}:{account}:inference-profile/{model.id}"
     behind = [f"arn:{partition}:bedrock:{r}::foundation-model/{model.base_id}" for r in model.regions]
+    return _through_profile(profile, behind, behind_sid="InvokeModelBehindProfile")
+
+
+def _through_profile(profile_arn: str, models: Sequence[str], *, behind_sid: str) -> list[Statement]:
     return [
-        Statement(sid="InvokeProfile", actions=bedrock.ACTIONS, resources=[profile]),
-        Statement(sid="InvokeModelBehindProfile", actions=bedrock.ACTIONS, resources=behind,
-                  conditions={"StringEquals": {"bedrock:InferenceProfileArn": profile}}),
+        Statement(sid="InvokeProfile", actions=bedrock.ACTIONS, resources=[profile_arn]),
+        Statement(
+            sid=behind_sid,
+            actions=bedrock.ACTIONS,
+            resources=models,
+            conditions={"StringEquals": {"bedrock:InferenceProfileArn": profile_arn}},
+        ),
     ]
 
 
@@ -93,5 +124,47 @@ def send_to(sid: str, queue_arn: str) -> Statement:
     return Statement(sid=sid, actions=sqs.SEND_ACTIONS, resources=[queue_arn])
 
 
+def use_key(key_arn: str, *, region: str) -> Statement:
+    """Read and write what a customer's key encrypts, through the services that hold it and in no other way."""
+    services = ("dynamodb", "lambda", "sqs")
+    return Statement(
+        sid="UseKey",
+        actions=["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey"],
+        resources=[key_arn],
+        conditions={"StringEquals": {"kms:ViaService": [f"{s}.{region}.amazonaws.com" for s in services]}},
+    )
+
+
 def invoke_function(function_arn: str) -> Statement:
     return Statement(sid="InvokeFunction", actions=["lambda:InvokeFunction"], resources=[function_arn])
+
+
+def function_llm_statements(
+    model: Model,
+    *,
+    partition: str,
+    region: str,
+    account: str,
+    log_group_arn: str,
+    dead_letters_arn: str,
+    table_arn: str | None = None,
+    destination_arn: str | None = None,
+    guardrail_arn: str | None = None,
+    key_arn: str | None = None,
+    in_vpc: bool = False,
+) -> list[Statement]:
+    """Everything the function of Function + LLM may do. What the deployment does not have stays None."""
+    optional = [
+        apply_guardrail(guardrail_arn) if guardrail_arn is not None else None,
+        use_table(table_arn) if table_arn is not None else None,
+        send_to("SendResults", destination_arn) if destination_arn is not None else None,
+        use_key(key_arn, region=region) if key_arn is not None else None,
+        attach_to_vpc() if in_vpc else None,
+    ]
+    return [
+        write_logs(log_group_arn),
+        write_traces(),
+        send_to("SendDeadLetters", dead_letters_arn),
+        *invoke_model(model, partition=partition, region=region, account=account),
+        *(statement for statement in optional if statement is not None),
+    ]
