@@ -49,6 +49,7 @@ def statements(
     table_arn: str = "",
     destination_arn: str = "",
     guardrail_arn: str = "",
+    key_arn: str = "",
     in_vpc: bool = False,
 ) -> list[Statement]:
     """Everything the function's role may do, and nothing else. An empty ARN is "not made"."""
@@ -65,6 +66,8 @@ def statements(
         granted.append(policy.send_to("SendResults", destination_arn))
     if guardrail_arn:
         granted.append(policy.apply_guardrail(guardrail_arn))
+    if key_arn:
+        granted.append(policy.use_key(key_arn, region=region))
     if in_vpc:
         granted.append(policy.attach_to_vpc())
     return granted

@@ -41,7 +41,7 @@ def document(statements: Sequence[Statement]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [s.to_json() for s in statements]}
 
 
-# Statements (by Sid) that hold a `*` in a resource, and why they must: the written list that tests hold us to.
+# Statements that must hold a `*` in a resource, by Sid, and why: the written list that tests hold us to.
 STAR_RESOURCES = {
     "WriteLogs": "The streams of a log group have no names yet: its ARN ends in `:*` and names one group",
     "WriteTraces": "X-Ray has no resource-level permissions (Service Authorization Reference, 2026-11)",
@@ -125,7 +125,7 @@ def send_to(sid: str, queue_arn: str) -> Statement:
 
 
 def use_key(key_arn: str, *, region: str) -> Statement:
-    """Read and write what a customer's key encrypts, through the services that hold it and in no other way."""
+    """Read and write what a customer's key encrypts, only through the services that hold it."""
     services = ("dynamodb", "lambda", "sqs")
     return Statement(
         sid="UseKey",
@@ -137,34 +137,3 @@ def use_key(key_arn: str, *, region: str) -> Statement:
 
 def invoke_function(function_arn: str) -> Statement:
     return Statement(sid="InvokeFunction", actions=["lambda:InvokeFunction"], resources=[function_arn])
-
-
-def function_llm_statements(
-    model: Model,
-    *,
-    partition: str,
-    region: str,
-    account: str,
-    log_group_arn: str,
-    dead_letters_arn: str,
-    table_arn: str | None = None,
-    destination_arn: str | None = None,
-    guardrail_arn: str | None = None,
-    key_arn: str | None = None,
-    in_vpc: bool = False,
-) -> list[Statement]:
-    """Everything the function of Function + LLM may do. What the deployment does not have stays None."""
-    optional = [
-        apply_guardrail(guardrail_arn) if guardrail_arn is not None else None,
-        use_table(table_arn) if table_arn is not None else None,
-        send_to("SendResults", destination_arn) if destination_arn is not None else None,
-        use_key(key_arn, region=region) if key_arn is not None else None,
-        attach_to_vpc() if in_vpc else None,
-    ]
-    return [
-        write_logs(log_group_arn),
-        write_traces(),
-        send_to("SendDeadLetters", dead_letters_arn),
-        *invoke_model(model, partition=partition, region=region, account=account),
-        *(statement for statement in optional if statement is not None),
-    ]
