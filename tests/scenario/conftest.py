@@ -1,0 +1,61 @@
+"""One deployment a target, shared by the whole scenario. A target is never left out in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aws_world import AwsWorld
+from serverless_ai_local import launch
+from serverless_ai_local.launch import RunningCloud
+from serverless_ai_local.targets.cdk import Cdk
+from serverless_ai_local.targets.pulumi_program import PulumiProgram
+from world import World
+
+PROGRAMS = Path(__file__).parent / "programs"
+TARGETS = ("cdk", "pulumi-aws")
+
+
+@pytest.fixture(scope="session", params=TARGETS)
+def target(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def cloud(target: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
+    """A local cloud of this target's own; retries of asynchronous invocations come quickly."""
+    state = tmp_path_factory.mktemp(f"cloud-{target}")
+    running = launch.start(state, env={"LOCAL_ASYNC_RETRY_SECONDS": "0.2"})
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def issuer(cloud: RunningCloud) -> str:
+    return f"{cloud.url}/_local/issuer"
+
+
+@pytest.fixture(scope="session")
+def deployment(target: str, cloud: RunningCloud, issuer: str) -> Cdk | PulumiProgram:
+    """The target's own way to deploy the scenario's program; not deployed yet."""
+    if target == "cdk":
+        cdk = Cdk(cloud=cloud, app_dir=PROGRAMS / "cdk", context={"issuer": issuer})
+        cdk.bootstrap()
+        return cdk
+    return PulumiProgram(
+        cloud=cloud, program_dir=PROGRAMS / "pulumi_aws", stack="test", config={"issuer": issuer}
+    )
+
+
+@pytest.fixture(scope="session")
+def deployed_world(target: str, cloud: RunningCloud, deployment: Cdk | PulumiProgram) -> World:
+    deployed = deployment.deploy("Scenario") if isinstance(deployment, Cdk) else deployment.deploy()
+    return AwsWorld(target=target, cloud=cloud, outputs=deployed.outputs)
+
+
+@pytest.fixture
+def world(deployed_world: World) -> World:
+    """The deployed world, with no faults, no counted calls and empty queues."""
+    deployed_world.reset()
+    return deployed_world
