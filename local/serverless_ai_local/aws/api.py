@@ -9,6 +9,14 @@ from typing import Protocol
 from werkzeug.wrappers import Request, Response
 
 
+class ApiError(Exception):
+    """An error of the cloud's own: the front writes it in the wire format of the service that was called."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code, self.message, self.status = code, message, status
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Identity:
     """Who makes a call. `role_arn` is set for credentials that were issued to a function or service: those are enforced."""

@@ -1,0 +1,69 @@
+"""The services behind the front: moto, in this process. What moto lacks comes back as an error with its name."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from serverless_ai_local.aws.api import ApiError
+from serverless_ai_local.http_server import HEADERS
+
+# Accounts are not told apart: everything is in the one account, whichever key signed.
+ACCOUNT = "123456789012"
+
+
+def configure(url: str) -> None:
+    """Settings that moto reads from the environment and its configuration when its modules are first imported."""
+    os.environ.update(
+        MOTO_ACCOUNT_ID=ACCOUNT,
+        MOTO_PORT=url.rsplit(":", 1)[1],
+        MOTO_DISABLE_GLOBAL_CORS="true",
+        MOTO_S3_CUSTOM_ENDPOINTS=url,
+        TEST_SERVER_MODE="true",
+    )
+    from moto.core.config import default_user_config  # noqa: PLC0415
+
+    default_user_config["iam"] = {"load_aws_managed_policies": True}
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+
+
+class Moto:
+    """Every service that moto knows, as one WSGI-like call."""
+
+    def __init__(self) -> None:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
+
+        self._apps = DomainDispatcherApplication(create_backend_app)
+
+    def answer(self, environ: dict[str, Any], service: str, operation: str) -> Response:
+        """moto's response to this request; raises `ApiError` for what moto does not have."""
+        from moto.core.request import (  # noqa: PLC0415
+            PRESERVED_HEADER_NAMES_ENVIRON_KEY,
+            environ_key_for_header,
+            should_preserve_original_header_name,
+        )
+
+        environ[PRESERVED_HEADER_NAMES_ENVIRON_KEY] = {
+            environ_key_for_header(name): name
+            for name, _ in environ.get(HEADERS, ())
+            if should_preserve_original_header_name(name)
+        }
+        try:
+            return Response.from_app(self._apps, environ)
+        except NotImplementedError as error:
+            raise missing(service, operation) from error
+        except Exception as error:
+            traceback.print_exc()
+            raise ApiError(
+                "InternalFailure",
+                f"the local {service}:{operation} failed: {type(error).__name__}: {error}",
+                500,
+            ) from error
+
+
+def missing(service: str, operation: str) -> ApiError:
+    """The error for an operation that nothing here offers."""
+    return ApiError("NotImplemented", f"the local cloud does not offer {service}:{operation}", 501)

@@ -1,0 +1,173 @@
+"""Start the local cloud as its own process, find a running one, stop it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+REGION: Final = "us-east-1"
+ROOT_KEY: Final = "test"
+STATE_FILE: Final = "cloud.json"
+LOG_FILE: Final = "cloud.log"
+START_S: Final = 60.0
+STOP_S: Final = 10.0
+LOG_TAIL_LINES: Final = 20
+
+
+class CloudError(RuntimeError):
+    """The local cloud did not start, or did not do what was asked; the text says why."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Credentials:
+    """Keys to sign with. The token is empty for keys that do not expire."""
+
+    access_key: str
+    secret_key: str
+    token: str = ""
+
+
+ROOT: Final = Credentials(access_key=ROOT_KEY, secret_key=ROOT_KEY)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunningCloud:
+    """A local cloud that answered when this object was made."""
+
+    url: str
+    pid: int
+    port: int
+    state_dir: Path
+
+    def env(self) -> dict[str, str]:
+        """Variables that point aws, boto3 and cdk at this cloud, and nothing at AWS."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ENDPOINT_URL_S3": self.url,
+            "AWS_ACCESS_KEY_ID": ROOT.access_key,
+            "AWS_SECRET_ACCESS_KEY": ROOT.secret_key,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self, service: str, credentials: Credentials | None = None) -> Any:
+        """A boto3 client of this cloud; as administrator unless other credentials are given."""
+        import boto3  # noqa: PLC0415 - a quarter of a second that finding and stopping do not need
+        from botocore.config import Config  # noqa: PLC0415
+
+        keys = credentials or ROOT
+        session = boto3.session.Session(keys.access_key, keys.secret_key, keys.token or None, REGION)
+        return session.client(service, endpoint_url=self.url, config=Config(s3={"addressing_style": "path"}))  # pyright: ignore[reportUnknownMemberType, reportCallIssue, reportArgumentType, reportUnknownVariableType]
+
+    def admin(self, method: Literal["GET", "POST", "DELETE"], path: str, body: object = None) -> Any:
+        """Call the admin API, e.g. `admin("GET", "status")`. Raises `CloudError` with the answer if it is an error."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            content = None if body is None else json.dumps(body)
+            connection.request(method, f"/_local/{path}", content, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            text = response.read()
+        except OSError as error:
+            raise CloudError(f"the local cloud at {self.url} does not answer: {error}") from error
+        finally:
+            connection.close()
+        if response.status >= 400:
+            raise CloudError(f"{method} /_local/{path}: {response.status} {text.decode(errors='replace')}")
+        return json.loads(text) if text else None
+
+    def stop(self) -> None:
+        """End it with every process it started; returns when it is gone. Nothing happens if it is gone already."""
+        for number, patience in ((signal.SIGTERM, STOP_S), (signal.SIGKILL, STOP_S)):
+            if not _signal(self.pid, number) or _gone(self.pid, patience):
+                break
+        (self.state_dir / STATE_FILE).unlink(missing_ok=True)
+
+
+def start(
+    state_dir: Path, port: int = 0, env: Mapping[str, str] | None = None, *, parent: int | None = None
+) -> RunningCloud:
+    """Start a local cloud and wait until it answers.
+
+    `port` 0 takes a free one; `env` is added to this process's environment; with `parent` it ends when that
+    process is gone. Raises `CloudError` with the end of its log if it does not come up, or if one already runs here.
+    """
+    running = find(state_dir)
+    if running is not None:
+        raise CloudError(f"a local cloud already runs at {running.url} (pid {running.pid}, {state_dir})")
+    state_dir.mkdir(parents=True, exist_ok=True)
+    command = [
+        sys.executable,
+        "-m",
+        "serverless_ai_local.server",
+        "--port",
+        str(port),
+        "--state",
+        str(state_dir),
+    ]
+    if parent is not None:
+        command += ["--parent", str(parent)]
+    log = state_dir / LOG_FILE
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    until = time.monotonic() + START_S
+    while time.monotonic() < until and process.poll() is None:
+        running = find(state_dir)
+        if running is not None and running.pid == process.pid:
+            return running
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
+    raise CloudError(f"the local cloud did not start (exit code {process.returncode}, log {log}):\n{tail}")
+
+
+def find(state_dir: Path) -> RunningCloud | None:
+    """The cloud that runs with this state directory; None if there is none, also after a crash left its note behind."""
+    try:
+        note = json.loads((state_dir / STATE_FILE).read_text())
+        found = RunningCloud(url=note["url"], pid=note["pid"], port=note["port"], state_dir=state_dir)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    try:
+        status = found.admin("GET", "status")
+    except (CloudError, ValueError):
+        return None
+    return found if status.get("pid") == found.pid else None
+
+
+def _signal(pid: int, number: int) -> bool:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _gone(pid: int, patience: float) -> bool:
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        try:
+            os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            pass  # started by another process
+        if not _signal(pid, 0):
+            return True
+        time.sleep(0.02)
+    return False
