@@ -32,7 +32,7 @@ def running(state: Path) -> launch.RunningCloud:
 
 @click.group()
 def cloud() -> None:
-    """The local cloud: start it, then use any AWS tool against it. It is not AWS and holds nothing after stop."""
+    """The local cloud: start it, then use any AWS tool against it. It forgets everything when it stops."""
 
 
 @cloud.command()

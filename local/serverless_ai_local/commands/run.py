@@ -1,8 +1,9 @@
-"""`serverless-ai run`: the whole story at once: local cloud, real deployment, a question over HTTP, the bill."""
+"""`serverless-ai run`: local cloud, real deployment, a question over HTTP, and the bill."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 import time
@@ -44,7 +45,7 @@ def run(pattern: str, target: str, question: str, save_svg: Path | None) -> None
             _ask(console, deployed, question)
             run_report.created(console, deployed.graph)
         run_report.real_account(console, entry, target)
-    except (DeployError, AskError, launch.LaunchError) as error:
+    except (DeployError, AskError, launch.CloudError) as error:
         raise click.ClickException(str(error)) from error
     if save_svg is not None:
         console.save_svg(str(save_svg), title=f"make run TARGET={target}")
@@ -71,7 +72,7 @@ def _cloud() -> Iterator[launch.RunningCloud]:
     """A cloud of its own on a free port; nothing of it outlives the command."""
     state = Path(tempfile.mkdtemp(prefix="serverless-ai-"))
     try:
-        cloud = launch.start(state)
+        cloud = launch.start(state, parent=os.getpid())
         try:
             yield cloud
         finally:

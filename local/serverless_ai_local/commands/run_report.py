@@ -1,4 +1,4 @@
-"""What `run` prints after the answer: the resources, what they cost idle, and the commands for a real account."""
+"""What `run` prints after the answer: what was made, its idle price, the commands for a real account."""
 
 from __future__ import annotations
 

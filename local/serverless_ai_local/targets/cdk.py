@@ -43,6 +43,8 @@ class Cdk:
     context: Mapping[str, str] = field(default_factory=dict[str, str])
     python: str = sys.executable
     region: str = "us-east-1"
+    cli_from: Path | None = None
+    """Where to look for the pinned CLI; the app's folder and those around it unless given."""
 
     def bootstrap(self) -> None:
         """What `cdk deploy` needs in an account once: a bucket for assets, and roles."""
@@ -85,7 +87,7 @@ class Cdk:
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(
-            [cli(self.app_dir), *arguments, "--no-color", "--no-notices", "--no-version-reporting"],
+            [cli(self.cli_from or self.app_dir), *arguments, "--no-color", "--no-notices", "--no-version-reporting"],
             cwd=self.app_dir,
             env=self._environment(),
             capture_output=True,
