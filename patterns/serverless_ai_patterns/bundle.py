@@ -47,7 +47,7 @@ def handler(pattern: str, cloud: str) -> str:
 def stage(pattern: str, cloud: str, into: Path) -> Path:
     """Copy the bundle into folder `into` (made, emptied) with fixed modes and times; returns it.
 
-    Raises ValueError when `into` holds anything but an earlier stage: a wrong path must not cost anyone's files.
+    Raises ValueError when `into` holds anything but an earlier stage: a wrong path must not cost files.
     """
     files = bundle(pattern, cloud)
     foreign = sorted({path.name for path in into.iterdir()} - {PACKAGE}) if into.exists() else []

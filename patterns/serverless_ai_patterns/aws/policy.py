@@ -85,18 +85,21 @@ def attach_to_vpc() -> Statement:
 def invoke_model(model: Model, *, partition: str, region: str, account: str) -> list[Statement]:
     """Call exactly `model`: its ARN, or the profile's and the model's behind it in every destination region.
 
-    A `global.` profile also reaches the model by an ARN without a region: the registry lists it as region "".
+    A `global.` profile, which the registry lists with region "", reaches the model in the caller's region and
+    by an ARN without a region.
     """
-    if "inference-profile/" in model.id:
+    if "application-inference-profile/" in model.id:
         anywhere = f"arn:{partition}:bedrock:*::foundation-model/*"
         return _through_profile(model.id, [anywhere], behind_sid="InvokeModelBehindGivenProfile")
-    if model.id.startswith("arn:"):
-        return [Statement(sid="InvokeModel", actions=bedrock.ACTIONS, resources=[model.id])]
+    by_arn = model.id.startswith("arn:")
     if model.id == model.base_id:
-        arn = f"arn:{partition}:bedrock:{region}::foundation-model/{model.id}"
+        arn = model.id if by_arn else f"arn:{partition}:bedrock:{region}::foundation-model/{model.id}"
         return [Statement(sid="InvokeModel", actions=bedrock.ACTIONS, resources=[arn])]
-    profile = f"arn:{partition}:bedrock:{region}:{account}:inference-profile/{model.id}"
-    behind = [f"arn:{partition}:bedrock:{r}::foundation-model/{model.base_id}" for r in model.regions]
+    profile = (
+        model.id if by_arn else f"arn:{partition}:bedrock:{region}:{account}:inference-profile/{model.id}"
+    )
+    regions = (region, "") if "" in model.regions else model.regions
+    behind = [f"arn:{partition}:bedrock:{r}::foundation-model/{model.base_id}" for r in regions]
     return _through_profile(profile, behind, behind_sid="InvokeModelBehindProfile")
 
 
