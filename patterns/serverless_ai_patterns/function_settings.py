@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from serverless_ai_patterns.validation import in_range, require
+from serverless_ai_patterns.validation import in_range, require, typed
 
-# CloudWatch Logs takes only these (days); the other clouds take any of them. Source: PutRetentionPolicy API, 2026-11.
-LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+# Days that CloudWatch Logs takes; the other clouds take any of them. Source: PutRetentionPolicy API, 2026-11.
+LOG_RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,11 +29,14 @@ class FunctionSettings:
     """Write prompts and answers to the log."""
 
     def __post_init__(self) -> None:
+        typed(self)
         in_range(self, "memory_mb", 128, 10240)
         in_range(self, "timeout_s", 3, 29)
         if self.max_concurrency is not None:
             in_range(self, "max_concurrency", 1, 1000)
         require(
-            self, "log_retention_days", f"one of {LOG_RETENTION_DAYS}",
+            self,
+            "log_retention_days",
+            f"one of {LOG_RETENTION_DAYS}",
             when=self.log_retention_days in LOG_RETENTION_DAYS,
         )

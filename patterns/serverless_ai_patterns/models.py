@@ -1,4 +1,4 @@
-"""Models by alias or id: what is called, what it costs, how long it lives. Each cloud's module has the rows."""
+"""Models by alias or id: what is called, what it costs, how long it lives. Rows: `aws/models.py`."""
 
 from __future__ import annotations
 

@@ -13,5 +13,13 @@ from serverless_ai_patterns.function_llm.settings import (
 from serverless_ai_patterns.function_settings import FunctionSettings
 
 __all__ = [
-    "Events", "FunctionLlmSettings", "FunctionSettings", "Iam", "Jwt", "Llm", "Sessions", "Throttle", "TokenBudget",
+    "Events",
+    "FunctionLlmSettings",
+    "FunctionSettings",
+    "Iam",
+    "Jwt",
+    "Llm",
+    "Sessions",
+    "Throttle",
+    "TokenBudget",
 ]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from serverless_ai_patterns.function_settings import FunctionSettings
-from serverless_ai_patterns.validation import in_range, require
+from serverless_ai_patterns.validation import in_range, require, typed
 
 SYSTEM_PROMPT = "You are a helpful assistant. Answer briefly and say so when you do not know."
+SYSTEM_PROMPT_BYTES = 2800
+"""Lambda takes 4096 bytes of environment in all; the rest is for the other variables of the handler."""
+
+_ISSUER = re.compile(r"https://\S+|http://(127\.0\.0\.1|localhost)(:\d+)?(/\S*)?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,8 +32,14 @@ class Llm:
     """Make a guardrail (content filters and prompt attacks) and send every call through it."""
 
     def __post_init__(self) -> None:
+        typed(self)
         require(self, "model", "a model alias or id", when=bool(self.model.strip()))
-        require(self, "system_prompt", "at most 4096 characters", when=len(self.system_prompt) <= 4096)
+        require(
+            self,
+            "system_prompt",
+            f"at most {SYSTEM_PROMPT_BYTES} bytes of UTF-8",
+            when=len(self.system_prompt.encode()) <= SYSTEM_PROMPT_BYTES,
+        )
         in_range(self, "max_output_tokens", 1, 128_000)
         in_range(self, "context_tokens", 256, 1_000_000)
 
@@ -41,6 +52,7 @@ class Sessions:
     ttl_hours: int = 24
 
     def __post_init__(self) -> None:
+        typed(self)
         in_range(self, "history_turns", 0, 100)
         in_range(self, "ttl_hours", 1, 24 * 365)
 
@@ -53,6 +65,7 @@ class TokenBudget:
     total_tokens_per_day: int = 2_000_000
 
     def __post_init__(self) -> None:
+        typed(self)
         in_range(self, "caller_tokens_per_day", 0, 10**12)
         in_range(self, "total_tokens_per_day", 0, 10**12)
 
@@ -70,11 +83,19 @@ class Jwt:
     audience: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        local = self.issuer.startswith(("http://127.0.0.1", "http://localhost"))
-        require(self, "issuer", "an https:// URL (http:// only on this machine)",
-                when=local or self.issuer.startswith("https://"))
-        require(self, "audience", "a tuple of at least one audience",
-                when=isinstance(self.audience, tuple) and bool(self.audience) and all(self.audience))
+        typed(self)
+        require(
+            self,
+            "issuer",
+            "an https:// URL (http:// only on this machine)",
+            when=_ISSUER.fullmatch(self.issuer) is not None,
+        )
+        require(
+            self,
+            "audience",
+            "a tuple of at least one audience",
+            when=bool(self.audience) and all(self.audience),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +106,7 @@ class Throttle:
     burst: int = 20
 
     def __post_init__(self) -> None:
+        typed(self)
         in_range(self, "requests_per_second", 1, 10_000)
         in_range(self, "burst", 1, 5_000)
 
@@ -102,11 +124,23 @@ class Events:
     """Make a queue that the results of events are sent to."""
 
     def __post_init__(self) -> None:
-        require(self, "schedule", "rate(...), cron(...) or at(...)",
-                when=self.schedule is None
-                or (self.schedule.startswith(("rate(", "cron(", "at(")) and self.schedule.endswith(")")))
-        require(self, "schedule_message", "1 to 8192 characters", when=1 <= len(self.schedule_message) <= 8192)
-        require(self, "bus_filter", "a non-empty event pattern", when=self.bus_filter is None or bool(self.bus_filter))
+        typed(self)
+        require(
+            self,
+            "schedule",
+            "rate(...), cron(...) or at(...)",
+            when=self.schedule is None
+            or (self.schedule.startswith(("rate(", "cron(", "at(")) and self.schedule.endswith(")")),
+        )
+        require(
+            self, "schedule_message", "1 to 8192 characters", when=1 <= len(self.schedule_message) <= 8192
+        )
+        require(
+            self,
+            "bus_filter",
+            "a non-empty event pattern",
+            when=self.bus_filter is None or bool(self.bus_filter),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,8 +152,11 @@ class FunctionLlmSettings:
     budget: TokenBudget = TokenBudget()
     auth: Iam | Jwt = Iam()
     throttle: Throttle = Throttle()
-    function: FunctionSettings = FunctionSettings()
+    function: FunctionSettings = field(default_factory=FunctionSettings)
     events: Events = Events()
+
+    def __post_init__(self) -> None:
+        typed(self)
 
     @property
     def needs_store(self) -> bool:
