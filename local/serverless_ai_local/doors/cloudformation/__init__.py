@@ -1,0 +1,1 @@
+"""CloudFormation as the CDK CLI and the SDKs call it: templates, change sets, stacks, events, rollback."""
