@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import astuple, dataclass
 from typing import Final, Literal
 
 Strength = Literal["NONE", "LOW", "MEDIUM", "HIGH"]
@@ -28,3 +29,9 @@ FILTERS: Final = (
     # Bedrock refuses any other output strength here: an answer cannot attack the prompt.
     ContentFilter(type="PROMPT_ATTACK", input_strength="HIGH", output_strength="NONE"),
 )
+
+
+def revision() -> str:
+    """Eight characters that change with the filters or messages; a new one asks for a new version."""
+    content = (*map(astuple, FILTERS), BLOCKED_INPUT, BLOCKED_OUTPUT)
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:8]

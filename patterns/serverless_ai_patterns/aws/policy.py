@@ -129,7 +129,7 @@ def send_to(sid: str, queue_arn: str) -> Statement:
 
 def use_key(key_arn: str, *, region: str) -> Statement:
     """Read and write what a customer's key encrypts, only through the services that hold it."""
-    services = ("dynamodb", "lambda", "sqs")
+    services = ("bedrock", "dynamodb", "lambda", "sqs")
     return Statement(
         sid="UseKey",
         actions=["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey"],

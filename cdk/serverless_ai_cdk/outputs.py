@@ -1,0 +1,21 @@
+"""The outputs of a stack with a pattern: the same names and meaning as the Pulumi programs' exports."""
+
+from __future__ import annotations
+
+from serverless_ai_cdk.function_llm import FunctionLlm
+
+
+def outputs(pattern: FunctionLlm) -> dict[str, str]:
+    """Output's id -> value; what was not made is left out."""
+    named: dict[str, str | None] = {
+        "Endpoint": pattern.endpoint,
+        "FunctionName": pattern.function.function_name,
+        "RoleName": pattern.role.role_name,
+        "LogGroupName": pattern.log_group.log_group_name,
+        "TableName": pattern.table.table_name if pattern.table else None,
+        "DeadLetterQueueUrl": pattern.dead_letters.queue_url,
+        "DestinationQueueUrl": pattern.destination.queue_url if pattern.destination else None,
+        "ScheduleName": pattern.schedule.ref if pattern.schedule else None,
+        "DashboardName": pattern.dashboard.ref,
+    }
+    return {name: value for name, value in named.items() if value is not None}
