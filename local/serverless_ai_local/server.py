@@ -27,9 +27,13 @@ class Cloud:
         moto_backends.configure(url)
         from serverless_ai_local.admin import Admin  # noqa: PLC0415
         from serverless_ai_local.aws.front import Front  # noqa: PLC0415
+        from serverless_ai_local.aws.iam.authoriser import Authoriser  # noqa: PLC0415
+        from serverless_ai_local.aws.iam.ledger import Ledger  # noqa: PLC0415
+        from serverless_ai_local.aws.identities import Identities  # noqa: PLC0415
 
         self._admin = Admin(url)
-        self._front = Front({}, moto_backends.Moto())
+        identities = Identities()
+        self._front = Front(identities, Authoriser(Ledger()), {}, moto_backends.Moto())
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = str(environ["PATH_INFO"])

@@ -62,6 +62,10 @@ class Invocation:
     status: int = 200
     """429 when it was throttled (reserved concurrency)."""
     log: str = ""
+    """The last 4 KB of this invocation's log."""
+    version: str = "$LATEST"
+    """The version that ran."""
+    request_id: str = ""
 
 
 class Functions(Protocol):

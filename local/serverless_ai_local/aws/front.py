@@ -4,60 +4,85 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from moto.core.request import Request as MotoRequest
 from werkzeug.wrappers import Response
 
 from serverless_ai_local.aws import errors
-from serverless_ai_local.aws.api import ApiError, Call, Handler, Identity
+from serverless_ai_local.aws.api import ApiError, Call, Identity, Operations
+from serverless_ai_local.aws.iam.authoriser import Authoriser
+from serverless_ai_local.aws.iam.needs import Place, needs
+from serverless_ai_local.aws.identities import Identities
 from serverless_ai_local.aws.moto_backends import ACCOUNT, Moto
 from serverless_ai_local.aws.operations import Recognised, recognise, spoken_by
+from serverless_ai_local.aws.signatures import Sent, SignatureError
+from serverless_ai_local.http_server import HEADERS
 
-_SCOPE: Final = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request")
+_SCOPE: Final = re.compile(r"[^/\s=]+/\d{8}/[^/\s]+/([^/\s,]+)/aws4_request")
 
 
 class Front:
     """Answers every AWS API call. `operations` are those that this cloud offers itself; the rest is moto's."""
 
-    def __init__(self, operations: Mapping[tuple[str, str], Handler], moto: Moto) -> None:
+    def __init__(
+        self, identities: Identities, authoriser: Authoriser, operations: Operations, moto: Moto
+    ) -> None:
+        self._identities, self._authoriser = identities, authoriser
         self._operations, self._moto = operations, moto
 
     def __call__(self, environ: dict[str, Any]) -> Response:
         request = MotoRequest(environ)
         request.get_data(cache=True)
-        scope = _SCOPE.search(request.headers.get("Authorization", ""))
-        if scope is None:
-            return errors.write(
-                ApiError("MissingAuthenticationToken", "the request is not signed", 403), "rest-json"
-            )
-        key, _, region, signing_name = scope.groups()
-        protocol = "rest-json"
+        protocol = _unsigned_protocol(request)
         try:
-            protocol = spoken_by(signing_name, request)
-            recognised = recognise(signing_name, request)
+            protocol = _protocol(request, protocol)
+            identity, signature = self._identities.authenticate(sent(environ, request.get_data()))
+            recognised = recognise(signature.service, request)
             protocol = recognised.protocol
-            identity = Identity(arn=f"arn:aws:iam::{ACCOUNT}:root", account=ACCOUNT, access_key=key)
-            return self._answer(signing_name, region, identity, recognised, request)
+            self._authorise(identity, recognised, request, Place(region=signature.region, account=ACCOUNT))
+            return self._answer(signature.service, signature.region, identity, recognised, request)
+        except SignatureError as error:
+            return errors.write(errors.of_signature(error, protocol), protocol)
         except ApiError as error:
-            return errors.write(error, protocol)
+            return errors.write(errors.of_denial(error, protocol), protocol)
         except Exception as error:
             traceback.print_exc()
-            failure = ApiError("InternalFailure", f"{type(error).__name__}: {error}", 500)
-            return errors.write(failure, protocol)
+            return errors.write(
+                ApiError("InternalFailure", f"{type(error).__name__}: {error}", 500), protocol
+            )
+
+    def _authorise(
+        self, identity: Identity, recognised: Recognised, request: MotoRequest, place: Place
+    ) -> None:
+        if identity.administrator:
+            return
+        operation = str(recognised.model.name)
+        for need in needs(recognised.service, operation, recognised.parameters(request), place):
+            self._authoriser.check(
+                identity,
+                need.action,
+                need.resource,
+                {
+                    **need.context,
+                    "aws:RequestedRegion": [place.region],
+                    "aws:SourceIp": [request.remote_addr or "127.0.0.1"],
+                    "aws:UserAgent": [request.headers.get("User-Agent", "")],
+                },
+            )
 
     def _answer(
-        self, signing_name: str, region: str, identity: Identity, recognised: Recognised, request: MotoRequest
+        self, service: str, region: str, identity: Identity, recognised: Recognised, request: MotoRequest
     ) -> Response:
         operation = str(recognised.model.name)
-        handler = self._operations.get((signing_name, operation))
+        handler = self._operations.get((service, operation))
         if handler is None:
             request.environ["wsgi.input"].seek(0)
-            return self._moto.answer(request.environ, signing_name, operation)
+            return self._moto.answer(request.environ, service, operation)
         return handler(
             Call(
-                service=signing_name,
+                service=service,
                 operation=operation,
                 region=region,
                 account=identity.account,
@@ -65,3 +90,31 @@ class Front:
                 request=request,
             )
         )
+
+
+def sent(environ: dict[str, Any], body: bytes) -> Sent:
+    """The request as it came over the wire."""
+    parts = urlsplit(
+        "http://host" + environ["RAW_URI"] if environ["RAW_URI"].startswith("/") else environ["RAW_URI"]
+    )
+    return Sent(
+        method=environ["REQUEST_METHOD"],
+        path=parts.path,
+        query=parts.query,
+        headers=environ[HEADERS],
+        body=body,
+    )
+
+
+def _protocol(request: MotoRequest, otherwise: str) -> str:
+    """The protocol of the service that the request says it is signed for."""
+    scope = _SCOPE.search(
+        request.headers.get("Authorization", "") or request.args.get("X-Amz-Credential", "")
+    )
+    return spoken_by(scope[1], request) if scope else otherwise
+
+
+def _unsigned_protocol(request: MotoRequest) -> str:
+    if request.headers.get("X-Amz-Target"):
+        return "json"
+    return "query" if "Action" in request.values else "rest-json"

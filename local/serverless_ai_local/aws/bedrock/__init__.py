@@ -1,0 +1,1 @@
+"""Amazon Bedrock on the wire: runtime and control plane."""

@@ -1,0 +1,1 @@
+"""Who may do what: policies, conditions, and the record of every decision."""

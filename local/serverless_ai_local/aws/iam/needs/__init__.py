@@ -1,0 +1,35 @@
+"""What each operation needs: IAM action, resource and condition keys, as in the Service Authorization Reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from serverless_ai_local.aws.api import ApiError
+from serverless_ai_local.aws.iam.needs import bedrock, dynamodb, s3, services
+from serverless_ai_local.aws.iam.needs.base import Need, Parameters, Place, Rule
+
+RULES: Final[Mapping[tuple[str, str], Rule]] = {
+    **bedrock.RULES,
+    **dynamodb.RULES,
+    **s3.RULES,
+    **services.RULES,
+}
+
+
+def needs(service: str, operation: str, parameters: Parameters, place: Place) -> list[Need]:
+    """All that one call needs; `service` is botocore's name.
+
+    Raises `ApiError` for an operation without a row: who is bound by policies may not do what cannot be checked.
+    """
+    rule = RULES.get((service, operation))
+    if rule is None:
+        detail = f"the local cloud does not know which permissions {service}:{operation} needs, so no role may call it"
+        raise ApiError("AccessDeniedException", detail, 403)
+    try:
+        return rule(parameters, place)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ApiError("ValidationException", f"{service}:{operation} lacks {error}") from error
+
+
+__all__ = ["RULES", "Need", "Place", "needs"]

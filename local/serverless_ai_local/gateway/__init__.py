@@ -1,0 +1,1 @@
+"""HTTP APIs: routes, authorisation, throttles and the call of the function, as deployed."""
