@@ -1,13 +1,15 @@
 """The patterns as Pulumi components for AWS: `from serverless_ai_pulumi.aws import FunctionLlm`."""
 
 try:
-    import pulumi_aws  # noqa: F401
-except ModuleNotFoundError as missing:
+    import pulumi_aws as _pulumi_aws
+except ImportError as error:
     raise ImportError(
-        f'{missing.name} is not installed: pip install "serverless-ai-patterns[pulumi-aws]"'
-    ) from missing
+        'serverless_ai_pulumi.aws needs the Pulumi SDK: pip install "serverless-ai-patterns[pulumi-aws]"'
+    ) from error
 
 from serverless_ai_pulumi.aws._function import VpcPlacement
 from serverless_ai_pulumi.aws.function_llm import FunctionLlm
+
+del _pulumi_aws
 
 __all__ = ["FunctionLlm", "VpcPlacement"]

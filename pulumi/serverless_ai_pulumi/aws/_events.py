@@ -10,7 +10,8 @@ import pulumi
 import pulumi_aws as aws
 
 from serverless_ai_patterns.aws import delivery, policy
-from serverless_ai_pulumi.aws._function import Place, grant, service_role
+from serverless_ai_pulumi.aws._function import grant, service_role
+from serverless_ai_pulumi.aws._place import Place
 
 
 def bus_rule(

@@ -1,11 +1,11 @@
-"""A Lambda function: code from the bundle, role, log group, and where events go that it cannot answer."""
+"""A Lambda function: its code from the bundle, its role, and where events go that it cannot answer."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 import pulumi
 import pulumi_aws as aws
@@ -14,36 +14,15 @@ from serverless_ai_patterns import bundle
 from serverless_ai_patterns.aws import delivery, policy
 from serverless_ai_patterns.function_settings import FunctionSettings
 
-CLOUD = "aws"
+CLOUD: Final = "aws"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VpcPlacement:
-    """Where in your VPC the function runs. It needs a way out to Bedrock: endpoints or a NAT gateway."""
+    """Where in your VPC a function runs. The subnets need a way out to the services that it calls."""
 
     subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
     security_group_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
-
-
-class Place(NamedTuple):
-    """Partition, region and account of a deployment."""
-
-    partition: str
-    region: str
-    account: str
-
-    @classmethod
-    def of(cls, arn: str) -> Place:
-        """Read off the ARN of a regional resource: no call, and right for an explicit provider too."""
-        _, partition, _, region, account, *_ = arn.split(":")
-        return cls(partition=partition, region=region, account=account)
-
-
-def log_group(
-    name: str, retention_days: int, *, key_arn: pulumi.Input[str] | None, opts: pulumi.ResourceOptions
-) -> aws.cloudwatch.LogGroup:
-    """A log group with a retention; a key's policy must let CloudWatch Logs use it."""
-    return aws.cloudwatch.LogGroup(name, retention_in_days=retention_days, kms_key_id=key_arn, opts=opts)
 
 
 def service_role(
@@ -53,7 +32,7 @@ def service_role(
     conditions: pulumi.Input[Mapping[str, Any]] | None = None,
     opts: pulumi.ResourceOptions,
 ) -> aws.iam.Role:
-    """A role that only `service` may assume, e.g. `lambda.amazonaws.com`."""
+    """A role that only `service` (e.g. `lambda.amazonaws.com`) assumes; it may do nothing yet."""
     trust: dict[str, Any] = {
         "Effect": "Allow",
         "Principal": {"Service": service},
@@ -72,55 +51,52 @@ def grant(
     *,
     opts: pulumi.ResourceOptions,
 ) -> aws.iam.RolePolicy:
-    """The inline policy of `role`: exactly these statements."""
+    """Let `role` do exactly `statements`."""
     document = statements.apply(lambda granted: json.dumps(policy.document(granted)))
     return aws.iam.RolePolicy(name, role=role.name, policy=document, opts=opts)
 
 
-def function(
+def handler_function(
     name: str,
+    *,
     pattern: str,
     settings: FunctionSettings,
-    *,
     role: aws.iam.Role,
     granted: aws.iam.RolePolicy,
     log_group: aws.cloudwatch.LogGroup,
-    variables: pulumi.Input[Mapping[str, pulumi.Input[str]]],
+    environment: pulumi.Input[Mapping[str, pulumi.Input[str]]],
     vpc: VpcPlacement | None,
     key_arn: pulumi.Input[str] | None,
     opts: pulumi.ResourceOptions,
 ) -> aws.lambda_.Function:
-    """The handler of `pattern` as a function. It waits for its policy: its first call is already allowed."""
+    """The handler of `pattern`. It waits for what its role was granted: its first call is already allowed."""
     files = bundle.bundle(pattern, CLOUD)
     return aws.lambda_.Function(
         name,
+        code=pulumi.AssetArchive({path: pulumi.FileAsset(str(file)) for path, file in files.items()}),
+        handler=bundle.handler(pattern, CLOUD),
         runtime="python3.13",
         architectures=["arm64"],
-        handler=bundle.handler(pattern, CLOUD),
-        code=pulumi.AssetArchive({path: pulumi.FileAsset(str(file)) for path, file in files.items()}),
-        role=role.arn,
         memory_size=settings.memory_mb,
         timeout=settings.timeout_s,
         reserved_concurrent_executions=settings.max_concurrency,
-        environment=aws.lambda_.FunctionEnvironmentArgs(variables=variables),
+        environment=aws.lambda_.FunctionEnvironmentArgs(variables=environment),
+        kms_key_arn=key_arn,
         logging_config=aws.lambda_.FunctionLoggingConfigArgs(log_format="JSON", log_group=log_group.name),
         tracing_config=aws.lambda_.FunctionTracingConfigArgs(mode="Active"),
-        vpc_config=None if vpc is None else _vpc_config(vpc),
-        kms_key_arn=key_arn,
+        role=role.arn,
+        vpc_config=_vpc_config(vpc) if vpc else None,
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[granted])),
-    )
-
-
-def _vpc_config(vpc: VpcPlacement) -> aws.lambda_.FunctionVpcConfigArgs:
-    return aws.lambda_.FunctionVpcConfigArgs(
-        subnet_ids=vpc.subnet_ids, security_group_ids=vpc.security_group_ids
     )
 
 
 def on_failure(
     name: str, function: aws.lambda_.Function, dead_letters: aws.sqs.Queue, *, opts: pulumi.ResourceOptions
 ) -> aws.lambda_.FunctionEventInvokeConfig:
-    """Events that fail after every retry go to `dead_letters`, with their reason."""
+    """Events that fail after every retry go to `dead_letters`, with their reason.
+
+    The function's role must be allowed to send there.
+    """
     return aws.lambda_.FunctionEventInvokeConfig(
         name,
         function_name=function.name,
@@ -132,4 +108,10 @@ def on_failure(
             )
         ),
         opts=opts,
+    )
+
+
+def _vpc_config(vpc: VpcPlacement) -> aws.lambda_.FunctionVpcConfigArgs:
+    return aws.lambda_.FunctionVpcConfigArgs(
+        subnet_ids=vpc.subnet_ids, security_group_ids=vpc.security_group_ids
     )

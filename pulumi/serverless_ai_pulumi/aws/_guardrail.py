@@ -1,19 +1,17 @@
-"""A Bedrock guardrail and the version of it that calls go through."""
+"""A Bedrock guardrail and the version of it that the function names."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pulumi
 import pulumi_aws as aws
 
-from serverless_ai_patterns.aws.guardrail import BLOCKED_INPUT, BLOCKED_OUTPUT, FILTERS
+from serverless_ai_patterns.aws import guardrail as content
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GuardrailParts:
-    """What a guardrail is made of."""
+class GuardrailParts(NamedTuple):
+    """A guardrail, and the version that stays what it is when the guardrail changes."""
 
     guardrail: aws.bedrock.Guardrail
     version: aws.bedrock.GuardrailVersion
@@ -22,27 +20,27 @@ class GuardrailParts:
 def guardrail(
     name: str, *, key_arn: pulumi.Input[str] | None, opts: pulumi.ResourceOptions
 ) -> GuardrailParts:
-    """The guardrail of a pattern.
-
-    A version never changes. Its description names the content, so that another content makes another version.
-    """
+    """Content filters and prompt attacks, as `serverless_ai_patterns.aws.guardrail` has them."""
     made = aws.bedrock.Guardrail(
         name,
-        blocked_input_messaging=BLOCKED_INPUT,
-        blocked_outputs_messaging=BLOCKED_OUTPUT,
+        blocked_input_messaging=content.BLOCKED_INPUT,
+        blocked_outputs_messaging=content.BLOCKED_OUTPUT,
         content_policy_config=aws.bedrock.GuardrailContentPolicyConfigArgs(
             filters_configs=[
                 aws.bedrock.GuardrailContentPolicyConfigFiltersConfigArgs(
-                    type=each.type, input_strength=each.input_strength, output_strength=each.output_strength
+                    type=one.type, input_strength=one.input_strength, output_strength=one.output_strength
                 )
-                for each in FILTERS
+                for one in content.FILTERS
             ]
         ),
         kms_key_arn=key_arn,
         opts=opts,
     )
-    content = hashlib.sha256(repr((BLOCKED_INPUT, BLOCKED_OUTPUT, FILTERS)).encode()).hexdigest()
     version = aws.bedrock.GuardrailVersion(
-        f"{name}-version", guardrail_arn=made.guardrail_arn, description=f"content {content[:16]}", opts=opts
+        f"{name}-version",
+        guardrail_arn=made.guardrail_arn,
+        # A new description makes a new version: without it a change of the filters would reach no caller.
+        description=f"Filters {content.revision()}",
+        opts=opts,
     )
     return GuardrailParts(guardrail=made, version=version)

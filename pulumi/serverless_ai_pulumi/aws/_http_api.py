@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pulumi
 import pulumi_aws as aws
@@ -11,8 +11,7 @@ from serverless_ai_patterns.aws.observability import ACCESS_LOG_FORMAT
 from serverless_ai_patterns.function_llm import Iam, Jwt, Throttle
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HttpApiParts:
+class HttpApiParts(NamedTuple):
     """What an HTTP API is made of, as far as others refer to it."""
 
     api: aws.apigatewayv2.Api
@@ -40,7 +39,7 @@ def http_api(
         payload_format_version="2.0",
         opts=opts,
     )
-    authorizer = _authorizer(f"{name}-authorizer", api, auth, opts=opts) if isinstance(auth, Jwt) else None
+    authorizer = None if isinstance(auth, Iam) else _authorizer(f"{name}-authorizer", api, auth, opts=opts)
     aws.apigatewayv2.Route(
         f"{name}-route",
         api_id=api.id,
@@ -65,6 +64,11 @@ def http_api(
 def _authorizer(
     name: str, api: aws.apigatewayv2.Api, jwt: Jwt, *, opts: pulumi.ResourceOptions
 ) -> aws.apigatewayv2.Authorizer:
+    if not jwt.issuer.startswith("https://"):
+        pulumi.log.warn(
+            f"The issuer {jwt.issuer} is not https: API Gateway refuses it, only the local cloud takes it",
+            api,
+        )
     return aws.apigatewayv2.Authorizer(
         name,
         api_id=api.id,
