@@ -30,6 +30,10 @@ class Context:
     stack: str
     """Name of the stack, for generated physical names."""
     endpoint: str
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Tags of the stack, for every resource that takes tags; its own `Tags` win."""
+    old_tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    """In an update: the tags of the stack that it has."""
 
 
 class Provider(Protocol):

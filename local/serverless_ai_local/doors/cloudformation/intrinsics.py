@@ -44,6 +44,8 @@ class Scope:
     made: Mapping[str, Made]
     """Resources made so far; filled while the stack is."""
     exports: Mapping[str, str] = field(default_factory=dict[str, str])
+    imported: set[str] = field(default_factory=set[str])
+    """Names of the exports that were read; filled while values are resolved."""
     zones: Callable[[str], list[str]] = lambda region: [f"{region}a", f"{region}b", f"{region}c"]
 
 
@@ -240,6 +242,7 @@ def _import_value(resolver: Resolver, argument: Any, place: str) -> Any:
     exports = resolver.scope.exports
     if name not in exports:
         raise TemplateError(f"No export named {name} found. At {place}")
+    resolver.scope.imported.add(name)
     return exports[name]
 
 

@@ -78,6 +78,8 @@ def parse(text: str, types: Collection[str]) -> Template:
     if "Transform" in body:
         raise TemplateError(f"Transform {body['Transform']!r} is not supported by the local CloudFormation")
     _known(body, _SECTIONS, "template section")
+    if not isinstance(body.get("Description", ""), str):
+        raise TemplateError("Template format error: Description must be text")
     sections = {name: _mapping(body.get(name, {}), name) for name in _SECTIONS if name not in _TEXT_SECTIONS}
     if not sections["Resources"]:
         raise TemplateError("Template format error: At least one Resources member must be defined.")
