@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 
 PREFIX = "SERVERLESS_AI_"
 
-# Names of the custom metrics; the handler writes them, dashboards and alarms read them (dimension: FunctionName).
+# Names of the custom metrics; the handler writes them, dashboards and alarms read them (dimension:
+# FunctionName).
 METRIC_NAMESPACE = "ServerlessAI"
 METRIC_INPUT_TOKENS = "InputTokens"
 METRIC_OUTPUT_TOKENS = "OutputTokens"
@@ -31,7 +32,7 @@ class FunctionLlmConfig(NamedTuple):
     system_prompt: str
     max_output_tokens: int
     context_tokens: int
-    """Most tokens of system prompt + history + message sent to the model; the oldest turns are dropped first."""
+    """Most tokens of system prompt + history + message sent to the model; oldest turns are dropped first."""
     history_turns: int
     """Turns (question + answer) kept per session; 0 = stateless."""
     session_ttl_s: int
@@ -61,7 +62,7 @@ Config = TypeVar("Config", bound=tuple[Any, ...])
 
 def to_env(config: tuple[Any, ...]) -> dict[str, str]:
     """Variables that `from_env` turns back into an equal configuration."""
-    fields: tuple[str, ...] = config._fields  # pyright: ignore[reportAttributeAccessIssue]
+    fields = type(config).__annotations__
     return {PREFIX + name.upper(): _write(value) for name, value in zip(fields, config, strict=True)}
 
 
@@ -105,6 +106,12 @@ def function_name(env: Mapping[str, str] | None = None) -> str:
     """Name of the running function, for metrics; `local` outside a function."""
     source = os.environ if env is None else env
     return source.get("AWS_LAMBDA_FUNCTION_NAME", "local")
+
+
+def handler_name(env: Mapping[str, str] | None = None) -> str:
+    """Handler that Lambda is starting in this process (module.function), or an empty string."""
+    source = os.environ if env is None else env
+    return source.get("_HANDLER", "")
 
 
 def _required(source: Mapping[str, str], variable: str) -> str:

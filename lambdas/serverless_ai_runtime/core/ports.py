@@ -27,6 +27,38 @@ class Deadline:
         """Seconds left; 0.0 once it has passed."""
         return max(0.0, self._end - self._clock())
 
+    def minus(self, seconds: float) -> Deadline:
+        """An earlier deadline on the same clock, which keeps `seconds` for what must follow."""
+        return Deadline(max(0.0, self.remaining() - seconds), self._clock)
+
+
+class World(NamedTuple):
+    """Time and chance, injected so that a test decides both."""
+
+    now: Callable[[], float]
+    """Unix seconds."""
+    sleep: Callable[[float], None]
+    random: Callable[[], float]
+    """Uniform, 0 <= x < 1; for jitter only."""
+    token: Callable[[], str]
+    """128 unguessable bits as 32 lower-case hexadecimal digits."""
+
+
+class Journal(Protocol):
+    """What one invocation tells its operator."""
+
+    def note(self, **fields: object) -> None:
+        """Facts for the one line that closes the invocation; never a prompt, an answer or a secret."""
+        ...
+
+    def warn(self, message: str, **fields: object) -> None:
+        """A line of its own, at once: something went wrong that the reply does not show in full."""
+        ...
+
+    def content(self, **texts: str) -> None:
+        """Prompts and answers: written only where the configuration allows it."""
+        ...
+
 
 class Message(NamedTuple):
     role: str
@@ -57,6 +89,8 @@ class ServiceError(Exception):
     """A call to a service failed. `retryable`: the same call may succeed later."""
 
     retryable = False
+    retry_after_s = 0.0
+    """How long the service asked to wait; 0 = it did not say."""
 
     def __init__(self, service: str, operation: str, status: int, code: str, message: str) -> None:
         super().__init__(f"{service} {operation}: {code} ({status}): {message}")
@@ -78,6 +112,10 @@ class Unavailable(ServiceError):
     """The service failed or could not be reached, and retries no longer fitted into the deadline."""
 
     retryable = True
+
+
+class TimedOut(Unavailable):
+    """The deadline came before an answer did."""
 
 
 class VersionConflict(Exception):
@@ -102,7 +140,10 @@ class ChatModel(Protocol):
 class KeyValueStore(Protocol):
     """Small records by key, with versions and expiry. `expires_at` is Unix seconds; 0 = never.
 
-    An expired record is never returned, even where the service deletes it only days later.
+    An expired record is never returned, even where the service deletes it only days later. The key of a
+    counter names its period, so that an expired counter is never asked for again. Keys are ASCII letters,
+    digits, `.` and `-`, at most 128 characters: every store takes them. A value serialised as JSON is at most
+    350 000 bytes.
     """
 
     def get(self, key: str, deadline: Deadline) -> Record | None:
@@ -118,10 +159,12 @@ class KeyValueStore(Protocol):
         """
         ...
 
-    def add(
-        self, key: str, amount: int, *, limit: int | None, expires_at: int, deadline: Deadline
-    ) -> int:
-        """Add to a counter atomically; returns the new count. Raises `LimitReached` if it would pass `limit`."""
+    def add(self, key: str, amount: int, *, limit: int | None, expires_at: int, deadline: Deadline) -> int:
+        """Add to a counter atomically; returns the new count. Raises `LimitReached` if it would pass `limit`.
+
+        A positive amount whose reply got lost may be added twice, a negative one is rather left out: a budget
+        errs on the side that spends less.
+        """
         ...
 
 

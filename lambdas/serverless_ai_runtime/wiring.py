@@ -1,0 +1,114 @@
+"""Configuration -> core with adapters: the only place that asks which cloud this is; imports what is used."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from serverless_ai_runtime import config
+from serverless_ai_runtime.config import ConfigError, FunctionLlmConfig
+from serverless_ai_runtime.core.function_llm import FunctionLlm, Limits
+from serverless_ai_runtime.core.ports import ChatModel, KeyValueStore, Publisher, World
+from serverless_ai_runtime.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from serverless_ai_runtime.core.budget import Budget
+    from serverless_ai_runtime.core.idempotency import Once
+    from serverless_ai_runtime.core.sessions import Sessions
+
+Env = Mapping[str, str] | None
+
+
+class App(NamedTuple):
+    """A core and how it is watched; lives as long as the process, and with it its connections."""
+
+    core: FunctionLlm
+    telemetry: Telemetry
+
+
+class Adapters(Protocol):
+    """What a cloud must offer."""
+
+    def chat_model(self, settings: FunctionLlmConfig) -> ChatModel: ...
+
+    def store(self, name: str) -> KeyValueStore: ...
+
+    def publisher(self, destination: str) -> Publisher: ...
+
+
+WORLD: Final = World(
+    now=time.time,
+    sleep=time.sleep,
+    random=lambda: int.from_bytes(os.urandom(6), "big") / 2**48,
+    token=lambda: os.urandom(16).hex(),
+)
+
+
+def function_llm(cloud: str, env: Env = None) -> App:
+    """The Function + LLM pattern as configured; raises `ConfigError` naming the variable that is wrong."""
+    settings = config.from_env(FunctionLlmConfig, env)
+    adapters = _adapters(cloud, env)
+    if not settings.model:
+        raise ConfigError(f"{config.PREFIX}MODEL is empty; it must be the id of a model")
+    limits = Limits(settings.system_prompt, settings.max_output_tokens, settings.context_tokens)
+    store = _store(settings, adapters)
+    try:
+        core = FunctionLlm(
+            adapters.chat_model(settings),
+            limits,
+            sessions=_sessions(settings, store),
+            budget=_budget(settings, store),
+            once=_once(store),
+            publisher=adapters.publisher(settings.destination) if settings.destination else None,
+        )
+    except ValueError as error:
+        raise ConfigError(f"{config.PREFIX}SYSTEM_PROMPT, {config.PREFIX}CONTEXT_TOKENS: {error}") from None
+    telemetry = Telemetry(config.function_name(env), log_content=settings.log_content, world=WORLD)
+    return App(core, telemetry)
+
+
+def _store(settings: FunctionLlmConfig, adapters: Adapters) -> KeyValueStore | None:
+    if settings.store:
+        return adapters.store(settings.store)
+    if settings.history_turns or settings.caller_tokens_per_day or settings.total_tokens_per_day:
+        raise ConfigError(f"{config.PREFIX}STORE is empty, but sessions or token budgets need a store")
+    return None
+
+
+def _sessions(settings: FunctionLlmConfig, store: KeyValueStore | None) -> Sessions | None:
+    if store is None or not settings.history_turns:
+        return None
+    from serverless_ai_runtime.core.sessions import Sessions
+
+    return Sessions(store, WORLD, history_turns=settings.history_turns, ttl_s=settings.session_ttl_s)
+
+
+def _budget(settings: FunctionLlmConfig, store: KeyValueStore | None) -> Budget | None:
+    if store is None or not (settings.caller_tokens_per_day or settings.total_tokens_per_day):
+        return None
+    from serverless_ai_runtime.core.budget import Budget
+
+    return Budget(
+        store,
+        WORLD,
+        caller_limit=settings.caller_tokens_per_day,
+        total_limit=settings.total_tokens_per_day,
+    )
+
+
+def _once(store: KeyValueStore | None) -> Once | None:
+    if store is None:
+        return None
+    from serverless_ai_runtime.core.idempotency import Once
+
+    return Once(store, WORLD)
+
+
+def _adapters(cloud: str, env: Env) -> Adapters:
+    if cloud == "aws":
+        from serverless_ai_runtime.adapters.aws.factory import AwsAdapters
+
+        return AwsAdapters(WORLD, env)
+    raise ValueError(f"cloud must be aws, got {cloud!r}")
