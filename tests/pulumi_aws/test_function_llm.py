@@ -86,6 +86,15 @@ def test_the_function_is_small_traced_and_writes_json_to_its_own_log_group(usual
     assert {each.inputs["retentionInDays"] for each in usual.all("LogGroup")} == {30}
 
 
+def test_the_function_has_a_role_that_only_lambda_assumes(usual):
+    role = usual.one("Role")
+    assert usual.one("Function").inputs["role"] == f"arn:aws:iam::111122223333:role/{role.physical}"
+    assert usual.one("RolePolicy").inputs["role"] == role.physical
+    (trust,) = role.document("assumeRolePolicy")["Statement"]
+    assert (trust["Effect"], trust["Action"]) == ("Allow", "sts:AssumeRole")
+    assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
 def test_the_function_waits_for_its_permissions(whole):
     granted = whole.one("RolePolicy", "chat-policy")
     assert granted.urn in whole.one("Function").dependencies
