@@ -5,6 +5,7 @@ Written as metadata of the CDK itself: cdk-nag reads it where it is used, and is
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,8 +16,9 @@ from serverless_ai_patterns.aws.policy import STAR_RESOURCES, Statement
 
 
 def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
-    """Accept `rule` on `construct`."""
-    Validations.of(construct).acknowledge(Acknowledgment(id=rule, reason=reason))
+    """Accept `rule` on the resource of `construct`, and not on what a user attaches to it later."""
+    resource = construct.node.default_child or construct
+    Validations.of(resource).acknowledge(Acknowledgment(id=rule, reason=reason))
 
 
 def acknowledge_stars(role: IConstruct, statements: Iterable[Statement]) -> None:
@@ -32,13 +34,16 @@ def acknowledge_stars(role: IConstruct, statements: Iterable[Statement]) -> None
 
 
 def _as_nag_writes(resolved: Any) -> str:
-    """An ARN as cdk-nag names it in a finding: references in angle brackets."""
-    if isinstance(resolved, str):
-        return resolved
-    ((intrinsic, value),) = resolved.items()
-    if intrinsic == "Ref":
-        return f"<{value}>"
-    if intrinsic == "Fn::GetAtt":
-        return f"<{'.'.join(value)}>"
-    _, parts = value  # Fn::Join with an empty delimiter is all that the CDK makes of a text with tokens
-    return "".join(_as_nag_writes(part) for part in parts)
+    """An ARN as cdk-nag names it in a finding: references in angle brackets, what it cannot name as JSON."""
+    match resolved:
+        case str():
+            return resolved.replace("${", "<").replace("}", ">")
+        case {"Fn::Join": [delimiter, parts]}:
+            return delimiter.join(_as_nag_writes(part) for part in parts)
+        case {"Fn::Sub": inner} | {"Fn::ImportValue": inner}:
+            return _as_nag_writes(inner)
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"<{name}.{attribute}>"
+        case {"Ref": name}:
+            return f"<{name}>"
+    return json.dumps(resolved, separators=(",", ":"))

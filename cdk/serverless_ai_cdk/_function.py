@@ -103,9 +103,6 @@ def on_failure(
 
 def _code(scope: Construct, pattern: str) -> aws_lambda.Code:
     """The bundle, staged inside the cloud assembly so that nothing is written beside the user's program."""
-    stage = Stage.of(scope)
-    if stage is None:
-        raise ValueError(f"{scope.node.path or 'a pattern'} must be inside an App")
-    return aws_lambda.Code.from_asset(
-        str(bundle.stage(pattern, CLOUD, Path(stage.asset_outdir) / "handlers" / pattern))
-    )
+    assembly = cast(Stage, Stage.of(scope)).asset_outdir  # every stack is inside a stage
+    folder = bundle.stage(pattern, CLOUD, Path(assembly) / "handlers" / pattern)
+    return aws_lambda.Code.from_asset(str(folder))

@@ -47,7 +47,9 @@ def settings_from_context(scope: Construct, cls: type[Settings]) -> Settings:
 
     Raises ValueError that names the wrong setting, or says that the text is not a JSON object.
     """
-    given: Any = scope.node.try_get_context("settings") or {}
+    given: Any = scope.node.try_get_context("settings")
+    if given is None:
+        return cls()
     if isinstance(given, str):
         try:
             given = json.loads(given)

@@ -88,7 +88,7 @@ def invoke_model(model: Model, *, partition: str, region: str, account: str) -> 
     A `global.` profile, which the registry lists with region "", reaches the model in the caller's region and
     by an ARN without a region.
     """
-    if "application-inference-profile/" in model.id:
+    if "inference-profile/" in model.id and not model.regions:
         anywhere = f"arn:{partition}:bedrock:*::foundation-model/*"
         return _through_profile(model.id, [anywhere], behind_sid="InvokeModelBehindGivenProfile")
     by_arn = model.id.startswith("arn:")
