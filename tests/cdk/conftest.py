@@ -90,8 +90,9 @@ def synth(stack: Stack) -> Template:
 
 @pytest.fixture(scope="session")
 def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Stack]:
-    def new(region: str | None = None) -> Stack:
-        app = App(outdir=str(tmp_path_factory.mktemp("cdk.out")), analytics_reporting=False)
+    def new(region: str | None = None, context: Mapping[str, Any] | None = None) -> Stack:
+        outdir = str(tmp_path_factory.mktemp("cdk.out"))
+        app = App(outdir=outdir, analytics_reporting=False, context=context)
         env = Environment(account="123456789012", region=region) if region else None
         return Stack(app, "Test", env=env)
 
