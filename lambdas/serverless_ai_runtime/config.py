@@ -46,6 +46,8 @@ class FunctionLlmConfig(NamedTuple):
     guardrail_version: str
     log_content: bool
     """Write prompts and answers into the log. Off by default."""
+    model_endpoint: str = ""
+    """Where the model is served, on clouds where its id does not say it (Azure: the account's v1 URL)."""
 
 
 class AwsConfig(NamedTuple):
@@ -137,4 +139,6 @@ def _read(variable: str, text: str, kind: type) -> str | int | bool:
         if text not in ("true", "false"):
             raise ConfigError(f"{variable} must be true or false, got {text!r}")
         return text == "true"
+    if kind is not str:
+        raise TypeError(f"{variable}: a field must be a str, an int or a bool, not {kind!r}")
     return text
