@@ -42,7 +42,7 @@ def test_over_the_callers_daily_tokens_the_answer_is_429_with_the_reset_time(wor
     assert replies[0].status == 200, replies[0]
     last = replies[-1]
     assert last.status == 429, last
-    assert last.body["error"]["code"] == "token_budget_exceeded"
+    assert last.body["error"]["code"] == "budget_exceeded"
     reset = datetime.fromisoformat(last.body["reset_at"])
     now = datetime.now(UTC)
     assert 0 < (reset - now).total_seconds() <= 86_400

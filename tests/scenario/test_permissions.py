@@ -11,8 +11,14 @@ import pytest
 from aws_world import AwsWorld
 from world import eventually
 
-# Roles of the deployment and the outputs that name them.
-ROLES = ("main_role_name", "main_schedule_role_name")
+
+def roles(world: AwsWorld) -> dict[str, str]:
+    """The names of the two roles that `main` has: the function's and the schedule's."""
+    schedule = world.cloud.client("scheduler").get_schedule(Name=world.outputs["main_schedule_name"])
+    return {
+        "function": world.outputs["main_role_name"],
+        "schedule": schedule["Target"]["RoleArn"].rsplit("/", 1)[-1],
+    }
 
 
 def policies(world: AwsWorld, role: str) -> dict[str, dict[str, Any]]:
@@ -79,8 +85,7 @@ def aws(world: AwsWorld) -> AwsWorld:
 
 
 def test_without_any_one_statement_a_call_is_denied_in_the_clouds_own_words(aws: AwsWorld) -> None:
-    for output in ROLES:
-        role = aws.outputs[output]
+    for role in roles(aws).values():
         for policy, index, statement in statements(aws, role):
             aws.reset()
             aws.cloud.admin("DELETE", "iam/checks")
@@ -112,14 +117,13 @@ def test_without_the_model_statement_the_chat_says_so_and_the_log_says_why(aws: 
 
 def test_every_granted_action_is_used(aws: AwsWorld) -> None:
     use_everything(aws)
-    for output in ROLES:
-        role = aws.outputs[output]
+    for whose, role in roles(aws).items():
         granted = set().union(*(actions(statement) for _, _, statement in statements(aws, role)))
 
         def rest(role: str = role, granted: set[str] = granted) -> set[str]:
             return unused(granted, checks(aws, role))
 
-        if output == "main_schedule_role_name":
+        if whose == "schedule":
             # The schedule's dead-letter queue is only used when the function cannot be invoked.
             (invoke,) = [s for s in statements(aws, role) if "lambda:InvokeFunction" in actions(s[2])]
             with without(aws, role, invoke[0], invoke[1]):
