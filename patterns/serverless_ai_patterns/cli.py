@@ -1,4 +1,4 @@
-"""The command line. Commands of other packages join through the entry point group `serverless_ai.commands`."""
+"""The command line. Other packages add commands through the entry point group `serverless_ai.commands`."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Commands(click.Group):
             return own
         try:
             return point.load()
-        except ModuleNotFoundError as error:
-            return _unavailable(cmd_name, str(error.name))
+        except ImportError as error:
+            return _unavailable(cmd_name, str(error))
 
 
-def _unavailable(name: str, module: str) -> click.Command:
+def _unavailable(name: str, reason: str) -> click.Command:
     def explain() -> None:
         raise click.ClickException(
-            f'`{name}` needs the module {module}: pip install "serverless-ai-patterns[{EXTRA}]"'
+            f'`{name}` needs more than the base: pip install "serverless-ai-patterns[{EXTRA}]" ({reason})'
         )
 
     return click.Command(
