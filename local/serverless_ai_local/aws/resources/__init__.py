@@ -1,0 +1,40 @@
+"""What CloudFormation resource types become on the local AWS: providers over the services' own operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from serverless_ai_local.aws.provider import Provider
+from serverless_ai_local.aws.resources import (
+    apigateway,
+    bootstrap,
+    buckets,
+    events,
+    functions,
+    models,
+    network,
+    observability,
+    queues,
+    roles,
+    security,
+    tables,
+)
+
+
+def registry() -> Mapping[str, Provider]:
+    """CloudFormation type -> its provider; what is not in it does not exist here."""
+    providers: tuple[Provider, ...] = (
+        *apigateway.KINDS,
+        *bootstrap.PROVIDERS,
+        *buckets.KINDS,
+        *events.KINDS,
+        *functions.KINDS,
+        *models.KINDS,
+        *network.KINDS,
+        *observability.KINDS,
+        *queues.PROVIDERS,
+        *roles.PROVIDERS,
+        *security.KINDS,
+        *tables.PROVIDERS,
+    )
+    return {provider.type: provider for provider in providers}
