@@ -46,7 +46,7 @@ def test_the_minimal_call_makes_one_authorised_throttled_and_logged_route(usual)
     assert (stage["name"], stage["autoDeploy"]) == ("$default", True)
     assert stage["defaultRouteSettings"] == {"throttlingRateLimit": 10, "throttlingBurstLimit": 20}
     assert stage["accessLogSettings"] == {
-        "destinationArn": "arn:aws:logs:eu-west-1:111122223333:log-group:chat-access-log-0a1b2c3",
+        "destinationArn": "arn:aws:logs:eu-west-1:111122223333:log-group:chat-logs-0a1b2c3",
         "format": observability.ACCESS_LOG_FORMAT,
     }
 

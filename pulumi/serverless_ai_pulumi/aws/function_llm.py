@@ -40,7 +40,7 @@ class FunctionLlm(pulumi.ComponentResource):
 
     - `vpc`: subnets and security groups that the function runs in; they need a way out to Bedrock (NAT or
       endpoints), to DynamoDB and SQS.
-    - `key_arn`: a KMS key for the log groups, the table, the queues, the guardrail and the function's
+    - `key_arn`: a KMS key for the log group, the table, the queues, the guardrail and the function's
       environment. Its policy must already let `logs.REGION.amazonaws.com` and `events.amazonaws.com` use it.
     - `log_group`: gets the function's logs and the API's access log; its retention is yours.
     - `table`: partition key `pk` (string) and TTL attribute `expires_at`; the function reads and writes
@@ -88,7 +88,7 @@ class FunctionLlm(pulumi.ComponentResource):
         self._name, self._key_arn = name, key_arn
         self._child = pulumi.ResourceOptions(parent=self)
 
-        self.log_group = log_group or self._make_log_group("logs")
+        self.log_group = log_group or self._make_log_group()
         self.table = table or self._make_table()
         self.dead_letters = dead_letter_queue(f"{name}-dead-letters", key_arn=key_arn, opts=self._child)
         self.destination = self._make_destination()
@@ -106,7 +106,7 @@ class FunctionLlm(pulumi.ComponentResource):
             path="/chat",
             auth=settings.auth,
             throttle=settings.throttle,
-            access_log=log_group or self._make_log_group("access-log"),
+            access_log=self.log_group,
             opts=self._child,
         )
         self.endpoint = self.api.api_endpoint
@@ -122,9 +122,9 @@ class FunctionLlm(pulumi.ComponentResource):
         self.dashboard = self._make_dashboard()
         self.register_outputs(outputs(self))
 
-    def _make_log_group(self, use: str) -> aws.cloudwatch.LogGroup:
+    def _make_log_group(self) -> aws.cloudwatch.LogGroup:
         return make_log_group(
-            f"{self._name}-{use}",
+            f"{self._name}-logs",
             retention_days=self.settings.function.log_retention_days,
             key_arn=self._key_arn,
             opts=self._child,
