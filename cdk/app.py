@@ -1,10 +1,13 @@
-"""The CDK app: a stack per pattern, settings from the context key `settings`."""
+"""The CDK app: a stack per pattern, settings from the context key `settings`, account and region from the CLI."""
 
-from aws_cdk import App
+import os
+
+from aws_cdk import App, Environment
 
 from serverless_ai_cdk import FunctionLlmStack, settings_from_context
 from serverless_ai_patterns.function_llm import FunctionLlmSettings
 
 app = App()
-FunctionLlmStack(app, settings=settings_from_context(app, FunctionLlmSettings))
+place = Environment(account=os.getenv("CDK_DEFAULT_ACCOUNT"), region=os.getenv("CDK_DEFAULT_REGION"))
+FunctionLlmStack(app, settings=settings_from_context(app, FunctionLlmSettings), env=place)
 app.synth()
