@@ -1,4 +1,4 @@
-"""The CDK app: a stack per pattern, settings from the context key `settings`, account and region from the CLI."""
+"""The CDK app: a stack per pattern, settings from the context key `settings`, place from the CLI."""
 
 import os
 
