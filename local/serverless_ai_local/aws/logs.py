@@ -1,0 +1,88 @@
+"""Function logs on their way into CloudWatch Logs: written as the function's role, and metrics taken out of them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+from moto.logs.exceptions import ResourceAlreadyExistsException
+from moto.logs.models import logs_backends
+
+from serverless_ai_local.aws import emf
+from serverless_ai_local.aws.api import ApiError
+from serverless_ai_local.aws.metrics import Metrics
+from serverless_ai_local.aws.service_roles import ServiceRoles
+from serverless_ai_local.functions.deployed import Deployed
+
+_KEPT_STREAMS: Final = 10_000
+_log = logging.getLogger(__name__)
+
+
+class FunctionLogs:
+    """Takes the lines of every execution environment (see functions.host.LogSink)."""
+
+    def __init__(self, roles: ServiceRoles, metrics: Metrics) -> None:
+        self._roles, self._metrics = roles, metrics
+        self._lock = threading.Lock()
+        self._made: set[tuple[str, str]] = set()
+        self._refused: set[str] = set()
+
+    def write(self, deployed: Deployed, stream: str, events: Sequence[tuple[int, str]]) -> None:
+        """Write events (Unix milliseconds, message). A role that may not write loses them; that is said once a stream."""
+        try:
+            self._make_stream(deployed, stream)
+            self._check(deployed, "logs:PutLogEvents", f":log-stream:{stream}")
+        except ApiError as error:
+            self._say_once(deployed, stream, error.message)
+            return
+        backend = logs_backends[deployed.account][deployed.region]
+        if deployed.log_group not in backend.groups:
+            self._say_once(deployed, stream, f"the log group {deployed.log_group} does not exist any more")
+            return
+        entries = [{"timestamp": moment, "message": message} for moment, message in events]
+        backend.put_log_events(deployed.log_group, stream, entries)
+        for _, message in events:
+            self._extract(deployed, message)
+
+    def _make_stream(self, deployed: Deployed, stream: str) -> None:
+        key = (deployed.log_group, stream)
+        with self._lock:
+            if key in self._made:
+                return
+        backend = logs_backends[deployed.account][deployed.region]
+        if deployed.log_group not in backend.groups:
+            self._check(deployed, "logs:CreateLogGroup", "")
+            try:
+                backend.create_log_group(deployed.log_group, {})
+            except ResourceAlreadyExistsException:
+                pass  # another environment was first
+        self._check(deployed, "logs:CreateLogStream", f":log-stream:{stream}")
+        backend.create_log_stream(deployed.log_group, stream)
+        with self._lock:
+            if len(self._made) > _KEPT_STREAMS:
+                self._made.clear()
+            self._made.add(key)
+
+    def _check(self, deployed: Deployed, action: str, of_group: str) -> None:
+        resource = (
+            f"arn:aws:logs:{deployed.region}:{deployed.account}:log-group:{deployed.log_group}{of_group}"
+        )
+        self._roles.check(deployed.role, deployed.name, action, resource)
+
+    def _say_once(self, deployed: Deployed, stream: str, reason: str) -> None:
+        with self._lock:
+            if stream in self._refused:
+                return
+            self._refused.add(stream)
+        _log.warning("the log of function %s is lost: %s", deployed.name, reason)
+
+    def _extract(self, deployed: Deployed, message: str) -> None:
+        try:
+            found = emf.metrics(message)
+        except emf.EmfError as error:
+            _log.warning("function %s logged metrics that CloudWatch does not take: %s", deployed.name, error)
+            return
+        for datum in found:
+            self._metrics.put(deployed.region, datum)
