@@ -9,6 +9,8 @@ from typing import Any, Final
 from werkzeug.wrappers import Response
 
 from serverless_ai_local.aws.api import ApiError, Call, Operations
+from serverless_ai_local.aws.clients import REGION
+from serverless_ai_local.aws.moto_backends import ACCOUNT
 from serverless_ai_local.aws.provider import Context, Provider
 from serverless_ai_local.doors.cloudformation import change_sets, lifecycle, reads
 from serverless_ai_local.doors.cloudformation.desk import Ask, Desk
@@ -59,11 +61,11 @@ class CloudFormation:
             for name in self._wire.operation_names
         }
 
-    def stack_names(self, account: str, region: str) -> list[str]:
+    def stack_names(self, *, account: str = ACCOUNT, region: str = REGION) -> list[str]:
         """Names of the stacks that exist, oldest first."""
         return [stack.name for stack in self._living(account, region)]
 
-    def graph(self, account: str, region: str, name: str) -> list[Resource]:
+    def graph(self, name: str, *, account: str = ACCOUNT, region: str = REGION) -> list[Resource]:
         """Resources of a stack in creation order. Raises `KeyError` for an unknown stack."""
         for stack in self._living(account, region):
             if stack.name == name:
