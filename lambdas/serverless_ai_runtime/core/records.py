@@ -12,6 +12,8 @@ MAX_RECORD_BYTES: Final = 350_000
 
 _FIRST_PAUSE_S: Final = 0.02
 _LONGEST_PAUSE_S: Final = 0.5
+_WRITE_S: Final = 0.05
+"""Time that must be left after a pause for reading and writing again."""
 
 
 def digest(text: str) -> str:
@@ -29,7 +31,7 @@ def json_bytes(value: Any) -> int:
 def pause(attempt: int, world: World, deadline: Deadline) -> bool:
     """Wait a moment, longer with each lost race (full jitter); False, at once, if time does not allow it."""
     wait = world.random() * min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**attempt)
-    if wait >= deadline.remaining():
+    if wait + _WRITE_S >= deadline.remaining():
         return False
     world.sleep(wait)
     return True

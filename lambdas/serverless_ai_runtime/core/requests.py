@@ -98,7 +98,7 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _shown(name: str) -> str:
     """A name from outside, short and printable: it goes into replies and logs."""
-    return name[:40].encode("ascii", "backslashreplace").decode() or "(empty)"
+    return ascii(name[:40])[1:-1] or "(empty)"
 
 
 def _kind(value: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import quote
 
 from serverless_ai_runtime.adapters.aws.service import Service
@@ -58,7 +58,7 @@ class BedrockChat:
             blocks = body["output"]["message"]["content"]
             text = "".join(_text(block) for block in blocks)
             return _answer(text, body["stopReason"], body["usage"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise self._service.malformed("Converse", f"not a Converse response: {error!r}") from None
 
     def stream(self, prompt: Prompt, deadline: Deadline) -> Iterator[str | Answer]:
@@ -94,7 +94,7 @@ def _text(block: Mapping[str, Any]) -> str:
 
 def _answer(text: str, stop_reason: object, usage: Mapping[str, Any]) -> Answer:
     """Raises `KeyError`, `TypeError` or `ValueError` for what Bedrock does not promise."""
-    reason = cast("str", stop_reason)
-    return Answer(
-        text, _STOP_REASONS.get(reason, reason), int(usage["inputTokens"]), int(usage["outputTokens"])
-    )
+    if not isinstance(stop_reason, str):
+        raise TypeError("there is no stop reason")
+    reason = _STOP_REASONS.get(stop_reason, stop_reason)
+    return Answer(text, reason, int(usage["inputTokens"]), int(usage["outputTokens"]))

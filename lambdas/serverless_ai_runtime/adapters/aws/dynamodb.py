@@ -83,7 +83,7 @@ class DynamoDbStore:
             "UpdateExpression": update,
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
-            "ReturnValues": "UPDATED_NEW",
+            "ReturnValues": "ALL_NEW",
         }
         if limit is not None:
             request["ConditionExpression"] = _ROOM

@@ -83,11 +83,11 @@ def _json_code(response: Response, body: Mapping[str, Any]) -> str:
 
 
 def _rest_code(response: Response, body: Mapping[str, Any]) -> str:
-    """From the header x-amzn-errortype, else from the body, else the status."""
-    code = response.headers.get("x-amzn-errortype")
-    for name in ("code", "Code", "__type"):
-        code = body.get(name) if code is None else code
-    return _bare(response.status if code is None else code)
+    """From the header x-amzn-errortype or the body's `code`, else as in the JSON protocol."""
+    code: object = response.headers.get("x-amzn-errortype")
+    if code is None:
+        code = body.get("code", body.get("Code"))
+    return _json_code(response, body) if code is None else _bare(code)
 
 
 def _bare(code: object) -> str:
