@@ -1,27 +1,79 @@
-"""What is asked of the local cloud itself, under /_local/: status, stacks, checks, faults."""
+"""What is asked of the local cloud itself, under /_local/: each part adds its routes. Every answer is JSON."""
 
 from __future__ import annotations
 
 import json
-import os
-from typing import Any
+import re
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 from werkzeug.wrappers import Request, Response
 
+PREFIX: Final = "/_local/"
+
+
+class AdminError(Exception):
+    """The request cannot be done; the text says what is wrong with it."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AdminCall:
+    """One request: the parts of the path that the route names, the query, and the JSON body (None if empty)."""
+
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Any
+
+
+AdminRoute = Callable[[AdminCall], object]
+AdminRoutes = Mapping[tuple[str, str], AdminRoute]
+"""(method, path after /_local/ with {names}) -> what answers with a JSON value. ValueError and LookupError are 400, 404."""
+
 
 class Admin:
-    """The admin API. Every answer is JSON; an unknown path is a 404 that names it."""
+    """The admin API. An unknown path is a 404 that names it."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, *parts: AdminRoutes) -> None:
+        self._routes = [
+            (method, re.compile(_NAMES.sub(r"(?P<\1>[^/]+)", path)), answer)
+            for part in parts
+            for (method, path), answer in part.items()
+        ]
 
     def __call__(self, environ: dict[str, Any]) -> Response:
         request = Request(environ)
-        if request.path == "/_local/status":
-            return reply({"status": "ready", "url": self._url, "pid": os.getpid(), "local": True})
-        return reply({"message": f"the local cloud has no {request.method} {request.path}"}, 404)
+        path = request.path.removeprefix(PREFIX)
+        for method, pattern, answer in self._routes:
+            found = pattern.fullmatch(path)
+            if found is not None and method == request.method:
+                return _answered(answer, request, found.groupdict())
+        return _reply({"message": f"the local cloud has no {request.method} {request.path}"}, 404)
 
 
-def reply(content: object, status: int = 200) -> Response:
-    """A JSON response."""
+_NAMES: Final = re.compile(r"\{(\w+)\}")
+
+
+def _answered(answer: AdminRoute, request: Request, path: Mapping[str, str]) -> Response:
+    text = request.get_data()
+    try:
+        body = json.loads(text) if text else None
+        return _reply(answer(AdminCall(path=path, query=request.args.to_dict(), body=body)))
+    except AdminError as error:
+        return _reply({"message": str(error)}, error.status)
+    except LookupError as error:
+        return _reply({"message": str(error.args[0] if error.args else error)}, 404)
+    except ValueError as error:
+        return _reply({"message": str(error)}, 400)
+    except Exception as error:
+        traceback.print_exc()
+        return _reply({"message": f"{type(error).__name__}: {error}"}, 500)
+
+
+def _reply(content: object, status: int = 200) -> Response:
     return Response(json.dumps(content, default=str), status, content_type="application/json")

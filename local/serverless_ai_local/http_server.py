@@ -13,12 +13,16 @@ from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer as _TCPServer
 from socketserver import ThreadingMixIn
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
+from serverless_ai_local.aws.signatures import Sent
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
+
 Environ = dict[str, Any]
-StartResponse = Callable[[str, list[tuple[str, str]]], object]
-Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+Application = Callable[[Environ, "StartResponse"], Iterable[bytes]]
 
 HEADERS: Final = "serverless_ai.headers"
 """Environ key of the headers as they were sent: list of (name, value). WSGI folds `-` and `_` into one."""
@@ -27,7 +31,24 @@ IDLE_S: Final = 120
 _NO_BODY: Final = ("204", "304")
 
 
-class BadRequest(Exception):
+def sent(environ: Environ) -> Sent:
+    """The request as it came over the wire."""
+    parts = urlsplit(_absolute(environ["RAW_URI"]))
+    body: bytes = environ["wsgi.input"].getvalue()
+    return Sent(
+        method=environ["REQUEST_METHOD"],
+        path=parts.path,
+        query=parts.query,
+        headers=environ[HEADERS],
+        body=body,
+    )
+
+
+def _absolute(target: str) -> str:
+    return target if "://" in target.partition("?")[0] else f"http://host{target}"
+
+
+class BadRequestError(Exception):
     """The request cannot be read; the connection is closed after saying so."""
 
 
@@ -39,8 +60,11 @@ class Server(ThreadingMixIn, _TCPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, host: str, port: int, application: Application) -> None:
-        self.application = application
+    application: Application
+    """Set before `serve_forever`; the port is known before there is one."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """Bind; 0 takes a free port. Raises OSError if the port is taken."""
         super().__init__((host, port), _Connection)
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -72,7 +96,7 @@ class _Connection(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         try:
             body = self._body()
-        except BadRequest as error:
+        except BadRequestError as error:
             self.close_connection = True
             self.send_error(400, str(error))
             return
@@ -92,14 +116,14 @@ class _Connection(BaseHTTPRequestHandler):
             return _chunks(self.rfile)
         length = self.headers.get("Content-Length", "0")
         if not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY:
-            raise BadRequest(f"Content-Length must be 0..{MAX_BODY}, got {length!r}")
+            raise BadRequestError(f"Content-Length must be 0..{MAX_BODY}, got {length!r}")
         body = self.rfile.read(int(length))
         if len(body) < int(length):
-            raise BadRequest("the body ended before Content-Length")
+            raise BadRequestError("the body ended before Content-Length")
         return body
 
     def _environ(self, body: bytes) -> Environ:
-        parts = urlsplit(self.path if "://" in self.path.partition("?")[0] else "http://host" + self.path)
+        parts = urlsplit(_absolute(self.path))
         environ: Environ = {
             "REQUEST_METHOD": self.command,
             "SCRIPT_NAME": "",
@@ -179,9 +203,9 @@ def _chunks(source: Any) -> bytes:
         try:
             size = int(line, 16)
         except ValueError:
-            raise BadRequest(f"chunk size {line!r} is not a hexadecimal number") from None
+            raise BadRequestError(f"chunk size {line!r} is not a hexadecimal number") from None
         if not 0 <= size <= MAX_BODY - len(body):
-            raise BadRequest(f"the body is larger than {MAX_BODY} bytes")
+            raise BadRequestError(f"the body is larger than {MAX_BODY} bytes")
         if size == 0:
             break
         body += source.read(size)

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-REGION: Final = "us-east-1"
-ROOT_KEY: Final = "test"
+from serverless_ai_local.aws import clients
+from serverless_ai_local.aws.clients import REGION, ROOT, Credentials
+
 STATE_FILE: Final = "cloud.json"
 LOG_FILE: Final = "cloud.log"
 START_S: Final = 60.0
@@ -25,18 +26,6 @@ LOG_TAIL_LINES: Final = 20
 
 class CloudError(RuntimeError):
     """The local cloud did not start, or did not do what was asked; the text says why."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Credentials:
-    """Keys to sign with. The token is empty for keys that do not expire."""
-
-    access_key: str
-    secret_key: str
-    token: str = ""
-
-
-ROOT: Final = Credentials(access_key=ROOT_KEY, secret_key=ROOT_KEY)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,12 +51,7 @@ class RunningCloud:
 
     def client(self, service: str, credentials: Credentials | None = None) -> Any:
         """A boto3 client of this cloud; as administrator unless other credentials are given."""
-        import boto3  # noqa: PLC0415 - a quarter of a second that finding and stopping do not need
-        from botocore.config import Config  # noqa: PLC0415
-
-        keys = credentials or ROOT
-        session = boto3.session.Session(keys.access_key, keys.secret_key, keys.token or None, REGION)
-        return session.client(service, endpoint_url=self.url, config=Config(s3={"addressing_style": "path"}))  # pyright: ignore[reportUnknownMemberType, reportCallIssue, reportArgumentType, reportUnknownVariableType]
+        return clients.client(service, self.url, credentials=credentials or ROOT)
 
     def admin(self, method: Literal["GET", "POST", "DELETE"], path: str, body: object = None) -> Any:
         """Call the admin API, e.g. `admin("GET", "status")`. Raises `CloudError` with the answer if it is an error."""

@@ -7,41 +7,15 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from serverless_ai_local.http_server import Server, StartResponse
+from serverless_ai_local.aws import moto_backends
+from serverless_ai_local.http_server import Server
 
 HOST = "127.0.0.1"
 STATE_FILE = "cloud.json"
 PARENT_POLL_S = 0.3
-
-
-class Cloud:
-    """Everything behind the one port, as a WSGI application."""
-
-    def __init__(self, url: str) -> None:
-        from serverless_ai_local.aws import moto_backends  # noqa: PLC0415 - after the port is known
-
-        moto_backends.configure(url)
-        from serverless_ai_local.admin import Admin  # noqa: PLC0415
-        from serverless_ai_local.aws.front import Front  # noqa: PLC0415
-        from serverless_ai_local.aws.iam.authoriser import Authoriser  # noqa: PLC0415
-        from serverless_ai_local.aws.iam.ledger import Ledger  # noqa: PLC0415
-        from serverless_ai_local.aws.identities import Identities  # noqa: PLC0415
-
-        self._admin = Admin(url)
-        identities = Identities()
-        self._front = Front(identities, Authoriser(Ledger()), {}, moto_backends.Moto())
-
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        path = str(environ["PATH_INFO"])
-        answer = self._admin(environ) if path.startswith("/_local/") else self._front(environ)
-        return answer(environ, start_response)
-
-    def close(self) -> None:
-        """Stop function processes and everything that runs on its own."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -54,8 +28,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--parent", type=int, help="stop when the process with this id is gone")
     options = parser.parse_args(arguments)
     stopped = threading.Event()
+
+    def stop(number: int, frame: object) -> None:
+        stopped.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, stop)
     if options.parent is not None:
         threading.Thread(target=_watch, args=(options.parent, stopped), daemon=True).start()
     serve(options.port, options.state, stopped)
@@ -63,12 +41,14 @@ def main(arguments: list[str] | None = None) -> None:
 
 def serve(port: int, state: Path, stopped: threading.Event) -> None:
     """Bind, say where in the state directory, and serve until `stopped` is set."""
-    waiting: list[Cloud] = []
-    server = Server(HOST, port, lambda environ, start: waiting[0](environ, start))
+    server = Server(HOST, port)
     url = f"http://{HOST}:{server.server_address[1]}"
-    cloud = Cloud(url)
-    waiting.append(cloud)
+    moto_backends.configure(url)
+    from serverless_ai_local.cloud import Cloud  # noqa: PLC0415 - it reads moto's configuration when imported
+
+    cloud = server.application = Cloud(url)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+    cloud.start()
     note = state / STATE_FILE
     try:
         _write(note, {"pid": os.getpid(), "port": server.server_address[1], "url": url})

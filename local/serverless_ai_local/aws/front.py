@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import traceback
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from moto.core.request import Request as MotoRequest
 from werkzeug.wrappers import Response
@@ -17,8 +16,8 @@ from serverless_ai_local.aws.iam.needs import Place, needs
 from serverless_ai_local.aws.identities import Identities
 from serverless_ai_local.aws.moto_backends import ACCOUNT, Moto
 from serverless_ai_local.aws.operations import Recognised, recognise, spoken_by
-from serverless_ai_local.aws.signatures import Sent, SignatureError
-from serverless_ai_local.http_server import HEADERS
+from serverless_ai_local.aws.signatures import SignatureError
+from serverless_ai_local.http_server import sent
 
 _SCOPE: Final = re.compile(r"[^/\s=]+/\d{8}/[^/\s]+/([^/\s,]+)/aws4_request")
 
@@ -38,7 +37,7 @@ class Front:
         protocol = _unsigned_protocol(request)
         try:
             protocol = _protocol(request, protocol)
-            identity, signature = self._identities.authenticate(sent(environ, request.get_data()))
+            identity, signature = self._identities.authenticate(sent(environ))
             recognised = recognise(signature.service, request)
             protocol = recognised.protocol
             self._authorise(identity, recognised, request, Place(region=signature.region, account=ACCOUNT))
@@ -47,6 +46,8 @@ class Front:
             return errors.write(errors.of_signature(error, protocol), protocol)
         except ApiError as error:
             return errors.write(errors.of_denial(error, protocol), protocol)
+        except ConnectionAbortedError:
+            raise  # a fault script wants the connection to end without an answer
         except Exception as error:
             traceback.print_exc()
             return errors.write(
@@ -76,10 +77,7 @@ class Front:
         self, service: str, region: str, identity: Identity, recognised: Recognised, request: MotoRequest
     ) -> Response:
         operation = str(recognised.model.name)
-        handler = self._operations.get((service, operation))
-        if handler is None:
-            request.environ["wsgi.input"].seek(0)
-            return self._moto.answer(request.environ, service, operation)
+        handler = self._operations.get((service, operation), self._moto.forward)
         return handler(
             Call(
                 service=service,
@@ -90,20 +88,6 @@ class Front:
                 request=request,
             )
         )
-
-
-def sent(environ: dict[str, Any], body: bytes) -> Sent:
-    """The request as it came over the wire."""
-    parts = urlsplit(
-        "http://host" + environ["RAW_URI"] if environ["RAW_URI"].startswith("/") else environ["RAW_URI"]
-    )
-    return Sent(
-        method=environ["REQUEST_METHOD"],
-        path=parts.path,
-        query=parts.query,
-        headers=environ[HEADERS],
-        body=body,
-    )
 
 
 def _protocol(request: MotoRequest, otherwise: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from serverless_ai_local.aws.api import ApiError
+from serverless_ai_local.aws.api import ApiError, Call
 from serverless_ai_local.http_server import HEADERS
 
 # Accounts are not told apart: everything is in the one account, whichever key signed.
@@ -38,6 +38,10 @@ class Moto:
 
         self._apps = DomainDispatcherApplication(create_backend_app)
 
+    def forward(self, call: Call) -> Response:
+        """moto's response to a call, e.g. for a handler that only adds to it."""
+        return self.answer(call.request.environ, call.service, call.operation)
+
     def answer(self, environ: dict[str, Any], service: str, operation: str) -> Response:
         """moto's response to this request; raises `ApiError` for what moto does not have."""
         from moto.core.request import (  # noqa: PLC0415
@@ -51,8 +55,9 @@ class Moto:
             for name, _ in environ.get(HEADERS, ())
             if should_preserve_original_header_name(name)
         }
+        environ["wsgi.input"].seek(0)
         try:
-            return Response.from_app(self._apps, environ)
+            response = Response.from_app(self._apps, environ)
         except NotImplementedError as error:
             raise missing(service, operation) from error
         except Exception as error:
@@ -62,6 +67,9 @@ class Moto:
                 f"the local {service}:{operation} failed: {type(error).__name__}: {error}",
                 500,
             ) from error
+        if response.mimetype == "text/html" and response.status_code in (404, 405):
+            raise missing(service, operation)  # Flask's own page: there is no such path in moto
+        return response
 
 
 def missing(service: str, operation: str) -> ApiError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from serverless_ai_local.aws.moto_backends import ACCOUNT
@@ -133,7 +133,7 @@ def _session(found: Any) -> Session:
         role_arn=str(found.role_arn),
         arn=str(found.arn),
         user_id=str(found.user_id),
-        expires=found.expiration,
+        expires=found.expiration.replace(tzinfo=UTC),  # moto leaves the zone out
         enforced=getattr(found, _ENFORCED, False),
     )
 

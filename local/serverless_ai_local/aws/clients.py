@@ -1,0 +1,53 @@
+"""boto3 clients of a local cloud."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any, Final
+
+REGION: Final = "us-east-1"
+ROOT_KEY: Final = "test"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Credentials:
+    """Keys to sign with. The token is empty for keys that do not expire."""
+
+    access_key: str
+    secret_key: str
+    token: str = ""
+
+
+ROOT: Final = Credentials(access_key=ROOT_KEY, secret_key=ROOT_KEY)
+
+
+def client(service: str, url: str, *, region: str = REGION, credentials: Credentials = ROOT) -> Any:
+    """A client of the cloud at `url`; buckets are addressed by path, as an IP address needs."""
+    import boto3  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs] - 0.2 s that stopping a cloud does not need
+    from botocore.config import Config  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
+
+    session: Any = boto3.Session(
+        aws_access_key_id=credentials.access_key,
+        aws_secret_access_key=credentials.secret_key,
+        aws_session_token=credentials.token or None,
+        region_name=region,
+    )
+    config = Config(s3={"addressing_style": "path"}, retries={"mode": "standard"})
+    return session.client(service, endpoint_url=url, config=config)
+
+
+class Clients:
+    """Clients of one cloud as its administrator, each made once: making one costs far more than a call."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._made: dict[tuple[str, str], Any] = {}
+        self._lock = threading.Lock()
+
+    def get(self, service: str, region: str) -> Any:
+        """The client of a service in a region."""
+        with self._lock:
+            if (service, region) not in self._made:
+                self._made[service, region] = client(service, self._url, region=region)
+            return self._made[service, region]
