@@ -137,4 +137,4 @@ def _unconditional_permission(bucket: FakeBucket, action: str, resource: str) ->
     document = json.loads(bucket.policy)
     statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
     document["Statement"] = [statement for statement in statements if not statement.get("Condition")]
-    return IAMPolicy(document).is_action_permitted(action, resource)
+    return IAMPolicy(json.dumps(document)).is_action_permitted(action, resource)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from serverless_ai_local.aws.provider import Context, Made, ResourceError
-from serverless_ai_local.aws.resources.calls import MissingError
+from serverless_ai_local.aws.resources.calls import MissingError, as_json
 from serverless_ai_local.aws.resources.naming import Name, physical_name
 
 Properties = Mapping[str, Any]
@@ -68,7 +67,7 @@ class Attachment:
                 _detach(context, target, thing, physical_id)
 
     def _attach(self, context: Context, physical_id: str, properties: Properties) -> None:
-        document = json.dumps(properties[DOCUMENT])
+        document = as_json(properties[DOCUMENT])
         for target in self.targets:
             for thing in properties.get(target.property, []):
                 target.attach(context, thing, physical_id, document)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from serverless_ai_local.aws.provider import Context, Made
-from serverless_ai_local.aws.resources.calls import call, fitted
+from serverless_ai_local.aws.resources.calls import as_json, call, fitted
 from serverless_ai_local.aws.resources.kind import Call, Facet, Kind, Properties
 from serverless_ai_local.aws.resources.naming import Name
 from serverless_ai_local.aws.resources.tagging import Tagging
@@ -48,7 +48,7 @@ def _lifecycle(context: Context, made: Made, old: Properties, new: Properties) -
 def _policy(context: Context, made: Made, old: Properties, new: Properties) -> None:
     about = {"repositoryName": made.physical_id}
     if "RepositoryPolicyText" in new:
-        policy = {"policyText": new["RepositoryPolicyText"]}
+        policy = {"policyText": as_json(new["RepositoryPolicyText"])}
         fitted(context, "ecr", "SetRepositoryPolicy", about | policy, _REPOSITORY)
     else:
         call(context, "ecr", "DeleteRepositoryPolicy", about)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -37,6 +38,11 @@ def _setting(
             call(context, "s3", delete, about)
 
     return Facet(properties=frozenset({property_}), apply=apply)
+
+
+def _acl(value: Any) -> str:
+    """`LogDeliveryWrite` -> `log-delivery-write`."""
+    return re.sub(r"(?<!^)([A-Z])", r"-\1", str(value)).lower()
 
 
 def _encryption(value: Any) -> Any:
@@ -145,6 +151,7 @@ KINDS: Final = (
         renames={"BucketName": "Bucket"},
         immutable=frozenset({"ObjectLockEnabledForBucket"}),
         facets=(
+            _setting("AccessControl", "PutBucketAcl", "ACL", None, _acl),
             _setting(
                 "BucketEncryption",
                 "PutBucketEncryption",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -42,13 +43,9 @@ def fitted(
     return call(context, service, operation, fit(input_shape(context, service, operation), parameters, place))
 
 
-def exists(context: Context, service: str, operation: str, parameters: Mapping[str, Any]) -> bool:
-    """Whether a reading call finds its thing."""
-    try:
-        call(context, service, operation, parameters)
-    except MissingError:
-        return False
-    return True
+def as_json(document: Any) -> str:
+    """A document that may be given as an object or as its text."""
+    return document if isinstance(document, str) else json.dumps(document)
 
 
 def input_shape(context: Context, service: str, operation: str) -> Shape:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 from serverless_ai_local.aws.provider import Context, Made, ResourceError
-from serverless_ai_local.aws.resources.calls import call, fitted
+from serverless_ai_local.aws.resources.calls import as_json, call, fitted
 from serverless_ai_local.aws.resources.kind import Call, Facet, Kind, Properties
 from serverless_ai_local.aws.resources.naming import Name
 from serverless_ai_local.aws.resources.tagging import Tagging
@@ -43,7 +42,7 @@ def _remove_targets(context: Context, physical_id: str, properties: Properties) 
 def _bus_policy(context: Context, made: Made, old: Properties, new: Properties) -> None:
     about = {"EventBusName": made.physical_id}
     if "Policy" in new:
-        call(context, "events", "PutPermission", {**about, "Policy": json.dumps(new["Policy"])})
+        call(context, "events", "PutPermission", {**about, "Policy": as_json(new["Policy"])})
     else:
         call(context, "events", "RemovePermission", {**about, "RemoveAllPermissions": True})
 

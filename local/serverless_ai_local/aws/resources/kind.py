@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serverless_ai_local.aws.provider import Context, Made, ResourceError
-from serverless_ai_local.aws.resources.calls import MissingError, call, input_shape
+from serverless_ai_local.aws.resources.calls import MissingError, as_json, call, input_shape
 from serverless_ai_local.aws.resources.fit import fit, member
 from serverless_ai_local.aws.resources.naming import Name, physical_name
 from serverless_ai_local.aws.resources.tagging import TAGS, Tagging
@@ -174,7 +173,7 @@ class Kind:
         for key, value in prepared.items():
             name = self._parameter(shape, key)
             if name is not None:
-                text = json.dumps(value) if key in self.documents and not isinstance(value, str) else value
+                text = as_json(value) if key in self.documents else value
                 parameters[name] = fit(shape.members[name], text, f"{self.type}.{key}")
         return parameters | self._about(operation, context, physical_id, values)
 

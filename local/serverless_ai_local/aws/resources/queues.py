@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from serverless_ai_local.aws.provider import Context, Made, ResourceError
 from serverless_ai_local.aws.resources.attachment import Attachment, Target
-from serverless_ai_local.aws.resources.calls import call, fitted
+from serverless_ai_local.aws.resources.calls import as_json, call, fitted
 from serverless_ai_local.aws.resources.kind import Call, Facet, Kind, Properties
 from serverless_ai_local.aws.resources.naming import Name
 from serverless_ai_local.aws.resources.tagging import Tagging
@@ -44,14 +44,8 @@ _TOPIC_ATTRIBUTES: Final = {
 }
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(value)
-
-
 def _attributes(properties: Properties, known: Properties) -> dict[str, str]:
-    return {name: _text(properties[name]) for name in known if name in properties}
+    return {name: as_json(properties[name]) for name in known if name in properties}
 
 
 def _queue(properties: Properties) -> Properties:
@@ -115,7 +109,7 @@ def _own_topic_policy(context: Context, topic_arn: str) -> str:
 
 
 def _subscription(properties: Properties) -> Properties:
-    attributes = {name: _text(properties[name]) for name in _SUBSCRIPTION_ATTRIBUTES if name in properties}
+    attributes = {name: as_json(properties[name]) for name in _SUBSCRIPTION_ATTRIBUTES if name in properties}
     rest = {name: value for name, value in properties.items() if name not in _SUBSCRIPTION_ATTRIBUTES}
     return {**rest, "Attributes": attributes, "ReturnSubscriptionArn": True}
 
@@ -126,7 +120,7 @@ def _set_subscription(context: Context, made: Made, old: Properties, new: Proper
             parameters = {
                 "SubscriptionArn": made.physical_id,
                 "AttributeName": name,
-                "AttributeValue": _text(new.get(name, {} if name != "RawMessageDelivery" else "false")),
+                "AttributeValue": as_json(new.get(name, {} if name != "RawMessageDelivery" else "false")),
             }
             call(context, "sns", "SetSubscriptionAttributes", parameters)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 from serverless_ai_local.aws.provider import Context, Made, ResourceError
 from serverless_ai_local.aws.resources.attachment import Attachment, Target
-from serverless_ai_local.aws.resources.calls import MissingError, call
+from serverless_ai_local.aws.resources.calls import MissingError, as_json, call
 from serverless_ai_local.aws.resources.kind import Call, Facet, Kind, Properties
 from serverless_ai_local.aws.resources.naming import Name
 from serverless_ai_local.aws.resources.tagging import Tagging
@@ -18,7 +17,7 @@ _HOLDERS: Final = {"Roles": "Role", "Users": "User", "Groups": "Group"}
 
 
 def _trust(context: Context, made: Made, old: Properties, new: Properties) -> None:
-    document = json.dumps(new["AssumeRolePolicyDocument"])
+    document = as_json(new["AssumeRolePolicyDocument"])
     about = {"RoleName": made.physical_id, "PolicyDocument": document}
     call(context, "iam", "UpdateAssumeRolePolicy", about)
 
@@ -49,7 +48,7 @@ def _by_name(properties: Properties) -> dict[str, str]:
             raise ResourceError(f"{_ROLE}.Policies: each needs PolicyName and PolicyDocument, got {policy!r}")
         if policy["PolicyName"] in named:
             raise ResourceError(f"{_ROLE}.Policies: the name {policy['PolicyName']!r} stands twice")
-        named[policy["PolicyName"]] = json.dumps(policy["PolicyDocument"])
+        named[policy["PolicyName"]] = as_json(policy["PolicyDocument"])
     return named
 
 
@@ -107,7 +106,7 @@ def _new_version(context: Context, made: Made, old: Properties, new: Properties)
     for version in versions:
         if not version["IsDefaultVersion"]:
             call(context, "iam", "DeletePolicyVersion", about | {"VersionId": version["VersionId"]})
-    document = {"PolicyDocument": json.dumps(new["PolicyDocument"]), "SetAsDefault": True}
+    document = {"PolicyDocument": as_json(new["PolicyDocument"]), "SetAsDefault": True}
     call(context, "iam", "CreatePolicyVersion", about | document)
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any, Final
 
 from serverless_ai_local.aws.provider import Context, Made, ResourceError
-from serverless_ai_local.aws.resources.calls import call, fitted
+from serverless_ai_local.aws.resources.calls import as_json, call, fitted
 from serverless_ai_local.aws.resources.kind import Call, Facet, Kind, Properties
 from serverless_ai_local.aws.resources.naming import Name
 from serverless_ai_local.aws.resources.tagging import Tagging
@@ -16,7 +16,7 @@ _SECRET: Final = "AWS::SecretsManager::Secret"  # noqa: S105 - a type name
 
 
 def _key_policy(context: Context, made: Made, old: Properties, new: Properties) -> None:
-    policy = json.dumps(new["KeyPolicy"])
+    policy = as_json(new["KeyPolicy"])
     parameters = {"KeyId": made.physical_id, "PolicyName": "default", "Policy": policy}
     call(context, "kms", "PutKeyPolicy", parameters)
 

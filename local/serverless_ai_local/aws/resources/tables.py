@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from serverless_ai_local.aws.provider import Context, Made, ResourceError
-from serverless_ai_local.aws.resources.calls import call, fitted
+from serverless_ai_local.aws.resources.calls import as_json, call, fitted
 from serverless_ai_local.aws.resources.kind import Call, Facet, Kind, Properties
 from serverless_ai_local.aws.resources.naming import Name
 from serverless_ai_local.aws.resources.tagging import Tagging
@@ -35,7 +35,7 @@ def _backups(context: Context, made: Made, old: Properties, new: Properties) -> 
 def _policy(context: Context, made: Made, old: Properties, new: Properties) -> None:
     about = {"ResourceArn": made.attributes["Arn"]}
     if "ResourcePolicy" in new:
-        policy = {"Policy": new["ResourcePolicy"]["PolicyDocument"]}
+        policy = {"Policy": as_json(new["ResourcePolicy"]["PolicyDocument"])}
         fitted(context, _SERVICE, "PutResourcePolicy", about | policy, _TABLE)
     else:
         call(context, _SERVICE, "DeleteResourcePolicy", about)

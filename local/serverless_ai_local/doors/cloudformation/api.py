@@ -22,6 +22,12 @@ from serverless_ai_local.graph import Resource
 
 SERVICE: Final = "cloudformation"
 
+HEAD_START_S: Final = 5.0
+"""How long an answer waits for what it set off.
+
+The CDK CLI looks only every 5 s whether a stack is done, and most local ones are done before it first looks.
+"""
+
 OPERATIONS: Final[Mapping[str, Callable[[Ask], Mapping[str, Any]]]] = {
     "CreateChangeSet": change_sets.create_change_set,
     "CreateStack": lifecycle.create_stack,
@@ -102,4 +108,6 @@ class CloudFormation:
                 result = action(ask)
         except TemplateError as error:
             raise ApiError("ValidationError", str(error)) from error
+        for work in ask.started:
+            work.join(HEAD_START_S)
         return self._wire.reply(call.operation, result)

@@ -21,10 +21,11 @@ NO_CHANGES: Final = (
 
 
 def create_change_set(ask: Ask) -> Result:
+    """`ImportExistingResources` is taken for `cdk bootstrap`: what exists is not imported."""
     ask.supports(
         "StackName", "ChangeSetName", "ChangeSetType", "TemplateBody", "TemplateURL", "UsePreviousTemplate",
         "Parameters", "Capabilities", "Tags", "ClientToken", "Description", "OnStackFailure", "RoleARN",
-        "IncludeNestedStacks",
+        "IncludeNestedStacks", "ImportExistingResources",
     )  # fmt: skip
     given = ask.parameters
     name: str = given["ChangeSetName"]

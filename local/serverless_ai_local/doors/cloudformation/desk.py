@@ -44,6 +44,8 @@ class Ask:
     account: str
     region: str
     parameters: Mapping[str, Any]
+    started: list[threading.Thread] = field(default_factory=list[threading.Thread])
+    """Operations that the call has set off."""
 
     def stack(self, message: str = "Stack with id {} does not exist") -> Stack:
         """The stack that the call names; `ValidationError` if there is none."""

@@ -91,7 +91,7 @@ def delete_stack(ask: Ask) -> Result:
     _not_imported(ask, stack)
     stack.begin("DELETE_IN_PROGRESS", ask.parameters.get("ClientRequestToken"))
     stack.change_sets.clear()
-    _start(stack, "DELETE_FAILED", _deletion(ask, stack, retained).run)
+    _start(ask, stack, "DELETE_FAILED", _deletion(ask, stack, retained).run)
     return {}
 
 
@@ -144,17 +144,19 @@ def deploy(
             stack.now("DELETE_IN_PROGRESS")
             _deletion(ask, stack, frozenset()).run()
 
-    _start(stack, words.failed, run)
+    _start(ask, stack, words.failed, run)
 
 
 def _deletion(ask: Ask, stack: Stack, retained: frozenset[str]) -> Deletion:
     return Deletion(stacks=ask.desk.stacks, providers=ask.desk.providers, stack=stack, retained=retained)
 
 
-def _start(stack: Stack, failed: str, run: Callable[[], None]) -> None:
-    threading.Thread(
+def _start(ask: Ask, stack: Stack, failed: str, run: Callable[[], None]) -> None:
+    work = threading.Thread(
         target=guarded, args=(stack, failed, run), name=f"stack {stack.name}", daemon=True
-    ).start()
+    )
+    ask.started.append(work)
+    work.start()
 
 
 def _not_imported(ask: Ask, stack: Stack) -> None:

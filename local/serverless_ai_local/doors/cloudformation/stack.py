@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from serverless_ai_local.aws.provider import Made
@@ -64,8 +64,8 @@ class Event:
     reason: str | None
     token: str | None
     operation: str
+    at: datetime
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,5 +169,8 @@ class Stack:
         self._record(name, physical_id, kind, status, reason)
 
     def _record(self, name: str, physical_id: str, kind: str, status: str, reason: str | None) -> None:
-        event = Event(name, physical_id, kind, status, reason, self.token, self.operation)
+        at = datetime.now(UTC)
+        if self.events:  # readers sort by time, and it is sent in milliseconds
+            at = max(at, self.events[-1].at + timedelta(milliseconds=1))
+        event = Event(name, physical_id, kind, status, reason, self.token, self.operation, at)
         self.events.append(event)
