@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from serverless_ai_local.gateway.event import BadAnswerError, Incoming, event, response
 
 AT = datetime(2026, 3, 12, 19, 3, 58, 390_000, UTC)

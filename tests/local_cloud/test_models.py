@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from serverless_ai_local.models import tokens
 from serverless_ai_local.models.chat import (
     END,

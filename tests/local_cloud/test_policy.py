@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from serverless_ai_local.aws.iam import glob
 from serverless_ai_local.aws.iam.conditions import PolicyError, satisfied
 from serverless_ai_local.aws.iam.policy import Asked, Decision, allows_service, decide

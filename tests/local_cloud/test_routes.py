@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from serverless_ai_local.gateway.routes import find
 
 # The example of the HTTP API developer guide ("Routing API requests").

@@ -14,6 +14,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
 from serverless_ai_local.aws.signatures import Fault, Sent, Signature, SignatureError, read, verify
 
 KEY, SECRET = "AKIAEXAMPLE", "secret/with+signs"

@@ -12,6 +12,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
 from serverless_ai_local.gateway.deployed import JwtAuthorizer
 from serverless_ai_local.gateway.jwt_authorizer import JwtVerifier, TokenError, claim_text
 from serverless_ai_local.issuer import Issuer, TokenWishError

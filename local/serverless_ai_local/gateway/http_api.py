@@ -65,11 +65,12 @@ class HttpApis:
     def __init__(
         self,
         functions: Functions,
-        policies: Policies,
+        permission: Permission,
         authorisation: Authorisation,
+        metrics: RequestMetrics | None = None,
         throttle: Throttle | None = None,
     ) -> None:
-        self._functions, self._policies = functions, policies
+        self._functions, self._permission, self._metrics = functions, permission, metrics
         self._authorisation, self._throttle = authorisation, throttle or Throttle()
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="integration")
 

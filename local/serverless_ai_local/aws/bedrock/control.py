@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from serverless_ai_patterns.aws.models import ROWS
 from werkzeug.wrappers import Response
 
 from serverless_ai_local.aws.api import ApiError, Call, Operations
-from serverless_ai_local.aws.calls import reply
 from serverless_ai_local.aws.bedrock.guardrails import DRAFT, Guardrail, Guardrails
+from serverless_ai_local.aws.calls import reply
+from serverless_ai_patterns.aws.models import ROWS
 
 
 class BedrockControl:

@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from serverless_ai_patterns.models import resolve_aws
-
 from serverless_ai_local.aws.api import ApiError
+from serverless_ai_patterns.models import resolve_aws
 
 # Form of the ids of Bedrock's catalogue: provider.model-name-vN:N, perhaps behind the geography of a profile.
 _PROVIDERS: Final = (

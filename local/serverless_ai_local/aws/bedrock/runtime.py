@@ -11,10 +11,9 @@ from urllib.parse import unquote
 
 from werkzeug.wrappers import Response
 
-from serverless_ai_local.aws.api import ApiError, Call, Operations
 from serverless_ai_local.aws import event_stream
+from serverless_ai_local.aws.api import ApiError, Call, Operations
 from serverless_ai_local.aws.bedrock import invoke
-from serverless_ai_local.aws.calls import reply
 from serverless_ai_local.aws.bedrock.chats import (
     INTERVENED,
     STOPS,
@@ -26,6 +25,7 @@ from serverless_ai_local.aws.bedrock.chats import (
 from serverless_ai_local.aws.bedrock.chats import usage as usage_of
 from serverless_ai_local.aws.bedrock.guardrails import Guardrails
 from serverless_ai_local.aws.bedrock.model_ids import target
+from serverless_ai_local.aws.calls import reply
 from serverless_ai_local.models.chat import ChatAnswer, ChatRequest
 from serverless_ai_local.models.service import ModelService
 
