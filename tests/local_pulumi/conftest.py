@@ -10,6 +10,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+
 from serverless_ai_local import graph
 from serverless_ai_local.doors.pulumi import Deployment, StepEvent
 from serverless_ai_local.doors.pulumi.clouds import CloudError, Live, Placed, Target
@@ -35,6 +36,9 @@ class FakeCloud:
         if unknown:
             raise CloudError(f"provider aws: {', '.join(unknown)} is not supported; allowed: region")
         return {"region": given.get("region", "us-east-1")}
+
+    def moved(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+        return old["region"] != new["region"]
 
     def kind(self, token: str) -> FakeKind:
         if token.startswith("aws:ec2/"):
@@ -110,7 +114,7 @@ class FakeKind:
         self.cloud.note("delete", live.handle.split("#")[0])
         assert self.cloud.live.pop(live.handle) == inputs
 
-    def read(self, target: Target, id: str) -> Live:
+    def read(self, target: Target, id: str) -> Live:  # noqa: A002
         self.cloud.note("read", id)
         return Live(id=id, outputs={"arn": f"arn:{id}", "name": id, "url": f"https://{id}"}, handle=id)
 

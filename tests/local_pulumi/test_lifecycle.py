@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from serverless_ai_local.doors.pulumi import UNKNOWN, ProgramError
 
 QUEUES = """

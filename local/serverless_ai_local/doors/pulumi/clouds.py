@@ -25,6 +25,8 @@ class Target:
     endpoint: str
     stack: str
     settings: Values = field(default_factory=dict[str, Any])
+    before: Values = field(default_factory=dict[str, Any])
+    """In an update: the settings that it was made with."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +84,10 @@ class Cloud(Protocol):
 
     def settings(self, config: Values) -> Values:
         """A provider's configuration, checked and completed; `CloudError` names a key it cannot have."""
+        ...
+
+    def moved(self, old: Values, new: Values) -> bool:
+        """Whether resources of the old settings must be made anew, and not only updated, for the new ones."""
         ...
 
     def kind(self, token: str) -> Kind:

@@ -83,7 +83,9 @@ def is_enum(alternative: Any) -> bool:
 @functools.cache
 def _resource(token: str) -> Shape:
     cls = _class(token)
-    args: type = getattr(sys.modules[cls.__module__], f"{cls.__name__}Args")
+    module = sys.modules[cls.__module__]
+    # Where a nested type took the name, the SDK calls the resource's own `...InitArgs`.
+    args: type = getattr(module, f"{cls.__name__}InitArgs", None) or getattr(module, f"{cls.__name__}Args")
     return Shape(_python_name(cls), _shape(args).properties)
 
 

@@ -36,7 +36,7 @@ class Entry:
     dependencies: tuple[str, ...] = ()
     provider: str = ""
     settings: Values = field(default_factory=dict[str, Any])
-    """Where it is, e.g. its region; another place means another resource."""
+    """Of its provider: where it is, e.g. its region."""
     trigger: Any = None
     deleted_with: str = ""
     protect: bool = False

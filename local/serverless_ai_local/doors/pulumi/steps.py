@@ -36,8 +36,10 @@ class Steps:
         self._endpoint = endpoint
         self._stack = stack
 
-    def target(self, settings: Values) -> Target:
-        return Target(endpoint=self._endpoint, stack=self._stack, settings=settings)
+    def target(self, settings: Values, before: Values | None = None) -> Target:
+        return Target(
+            endpoint=self._endpoint, stack=self._stack, settings=settings, before=before or settings
+        )
 
     def keep(self, entry: Entry, prior: Entry) -> Entry:
         """Nothing changed in the cloud; the program's options may have."""
@@ -62,7 +64,7 @@ class Steps:
                 updated = replace(entry, id=prior.id, handle=prior.handle, outputs=outputs)
             else:
                 old, new = plain(prior.inputs), plain(entry.inputs)
-                target = self.target(entry.settings)
+                target = self.target(entry.settings, prior.settings)
                 live = self._kind(entry).update(target, live_of(prior), old, new)
                 updated = self._alive(entry, live, secret_outputs)
         self.state.put(updated, prior)
@@ -168,7 +170,7 @@ def live_of(entry: Entry) -> Live:
 
 
 def _rendered(paths: tuple[diff.Path, ...]) -> str:
-    return ", ".join(map(diff.render, paths)) or "its provider's settings changed"
+    return ", ".join(map(diff.render, paths)) or "as its options ask"
 
 
 def deletion_order(gone: list[Entry]) -> list[Entry]:

@@ -19,6 +19,8 @@ from serverless_ai_local.doors.pulumi.values import UNKNOWN, Values, plain, secr
 
 STACK_REFERENCE = "pulumi:pulumi:StackReference"
 GET_RESOURCE = "pulumi:pulumi:getResource"
+PROVIDER_PATH: diff.Path = ("provider",)
+"""Stands for the settings of a resource's provider among what changed."""
 
 
 class StoppedError(Exception):
@@ -187,6 +189,8 @@ class Update:
         if prior is None:
             return self.steps.create(entry, secret_outputs)
         paths = diff.changed(prior.inputs, entry.inputs)
+        if entry.settings != prior.settings:
+            paths = (*paths, PROVIDER_PATH)
         shown = tuple(path for path in paths if path not in diff.concerned(paths, request.hidden))
         if self._must_replace(entry, prior, paths, request):
             return self._replace(entry, prior, shown, request)
@@ -199,7 +203,8 @@ class Update:
     ) -> bool:
         if not entry.managed:
             return False
-        if prior.settings != entry.settings or prior.external or prior.type != entry.type:
+        cloud = self.steps.clouds.get(entry.package)
+        if prior.external or prior.type != entry.type or cloud.moved(prior.settings, entry.settings):
             return True
         if request.trigger != prior.trigger or self._replaced.intersection(request.replace_with):
             return True
@@ -218,8 +223,8 @@ class Update:
         entry = replace(entry, inputs=fresh)
         first = request.delete_first
         if first is None:
-            same_place = prior.settings == entry.settings
-            first = same_place and kind.collides(plain(prior.inputs), plain(fresh))
+            moved = self.steps.clouds.get(entry.package).moved(prior.settings, entry.settings)
+            first = not moved and kind.collides(plain(prior.inputs), plain(fresh))
         made = self.steps.replace(entry, prior, shown, request.secret_outputs, delete_first=first)
         self._replaced.add(entry.urn)
         return made
