@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from serverless_ai_local import launch
@@ -119,9 +120,9 @@ def _with_target(
 def _ask(console: Console, deployed: Deployed, question: str) -> None:
     endpoint = deployed.outputs["endpoint"]
     console.print(f"\nPOST {endpoint}/chat, signed with SigV4", highlight=False)
-    console.print(f"  [bold]question[/]  {question}", highlight=False)
+    console.print(f"  [bold]question[/]  {escape(question)}", highlight=False)
     reply = ask(endpoint, question)
-    console.print(f"  [bold]answer[/]    {reply.answer}", highlight=False)
+    console.print(f"  [bold]answer[/]    {escape(reply.answer)}", highlight=False)
     console.print(
         f"  [dim]{reply.model}, {reply.tokens} tokens, {reply.seconds * 1000:.0f} ms with a cold start[/]\n"
     )
