@@ -50,6 +50,22 @@ class FunctionLlmConfig(NamedTuple):
     """Where the model is served, on clouds where its id does not say it (Azure: the account's v1 URL)."""
 
 
+class GcpEdgeConfig(NamedTuple):
+    """What a function on Google Cloud must know beside its pattern: Cloud Run tells it that a caller may call,
+    not as what, and no service of Google limits the rate of one endpoint without an idle cost.
+    """
+
+    gateway: str
+    """Unique id (`sub` of its tokens) of the account that the API gateway calls as; only this caller's word on
+    who is behind it (X-Apigateway-Api-Userinfo) counts. "" = there is no gateway, callers come themselves."""
+    deliverer: str
+    """Unique id (`sub`) of the account that Pub/Sub pushes events as; "" = there are no events."""
+    requests_per_second: int
+    """Requests that one instance lets through in the long run; over it the answer is 429."""
+    burst: int
+    """Requests that one instance lets through at once."""
+
+
 class AwsConfig(NamedTuple):
     """What Lambda itself puts in the environment. Session credentials are re-read on every call."""
 
