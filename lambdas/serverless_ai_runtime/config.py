@@ -51,13 +51,15 @@ class FunctionLlmConfig(NamedTuple):
 
 
 class GcpEdgeConfig(NamedTuple):
-    """What a function on Google Cloud must know beside its pattern: Cloud Run tells it that a caller may call,
-    not as what, and no service of Google limits the rate of one endpoint without an idle cost.
+    """What a function on Google Cloud must know beside its pattern.
+
+    Cloud Run says that a caller may call, not as what; and no service of Google limits the rate of one
+    endpoint without an idle cost: the function's edge does both.
     """
 
     gateway: str
-    """Unique id (`sub` of its tokens) of the account that the API gateway calls as; only this caller's word on
-    who is behind it (X-Apigateway-Api-Userinfo) counts. "" = there is no gateway, callers come themselves."""
+    """Unique id (`sub` of its tokens) of the account that the API gateway calls as; its word alone counts on
+    who is behind it (X-Apigateway-Api-Userinfo). "" = there is no gateway, callers come themselves."""
     deliverer: str
     """Unique id (`sub`) of the account that Pub/Sub pushes events as; "" = there are no events."""
     requests_per_second: int
