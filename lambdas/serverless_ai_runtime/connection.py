@@ -47,7 +47,11 @@ class Connection:
         self._sock.settimeout(_left(deadline))
         self._sock.sendall(data)
         response = HTTPResponse(cast("socket.socket", self._wire), method=method)
-        response.begin()
+        try:
+            response.begin()
+        except BaseException:
+            response.close()
+            raise
         return response
 
     def close(self) -> None:

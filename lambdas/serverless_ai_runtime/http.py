@@ -194,6 +194,7 @@ class _Exchange:
                 raise IncompleteRead(b"", response.length)
             complete = True
         finally:
+            response.close()
             if complete and not response.will_close:
                 self._keep()
             else:

@@ -6,12 +6,12 @@ import base64
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import Loopback, loopback, raw, reply
+from loopback import Loopback, raw, reply
 
 import serverless_ai_runtime
 from serverless_ai_runtime import config, wiring
@@ -70,12 +70,6 @@ def request(body: object, authorizer: Mapping[str, Any] = IAM, **more: Any) -> d
         "isBase64Encoded": False,
         **more,
     }
-
-
-@pytest.fixture
-def server() -> Iterator[Loopback]:
-    with loopback() as running:
-        yield running
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from statistics import median
 
 import pytest
 from loopback import Loopback, loopback, reply
@@ -26,7 +27,7 @@ NOT_WHEN_STATELESS = {
     "adapters.aws.eventstream", "adapters.aws.sqs", "core.budget", "core.idempotency", "core.sessions",
 }  # fmt: skip
 MOST_OF_FLOOR = 1.7
-ROUNDS = 12
+ROUNDS = 15
 
 FLOOR = """
 import http.client, json, sys
@@ -66,13 +67,17 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(code: str, *arguments: str, env: Mapping[str, str]) -> tuple[float, str]:
-    """Seconds from the start of the process to its end, and what it printed."""
+    """CPU seconds from the start of the process to its end, and what it printed.
+
+    Both ends are on this machine, so that there is nothing to wait for; and unlike the clock's, CPU time does
+    not depend on what else the machine is doing.
+    """
     command = [sys.executable, "-I", "-S", "-B", "-c", code, *arguments]
-    started = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, env=dict(env), capture_output=True, text=True, timeout=30, check=False)
-    seconds = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stderr
-    return seconds, done.stdout
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -105,10 +110,7 @@ def test_the_first_answer_comes_soon_after_a_bare_http_call(
     server: Loopback, source: Path, env: dict[str, str]
 ) -> None:
     port = server.url.rpartition(":")[2]
-    floor: list[float] = []
-    ours: list[float] = []
-    # The best of many rounds: what other processes take from this machine is not ours to answer for.
-    for _ in range(ROUNDS):
-        floor.append(run(FLOOR, port, env=env)[0])
-        ours.append(run(HANDLER, str(source), EVENT, env=env)[0])
-    assert min(ours) / min(floor) <= MOST_OF_FLOOR
+    rounds = [
+        run(HANDLER, str(source), EVENT, env=env)[0] / run(FLOOR, port, env=env)[0] for _ in range(ROUNDS)
+    ]
+    assert median(rounds) <= MOST_OF_FLOOR

@@ -8,7 +8,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from memory_ports import Clock, MemoryStore, Notebook
+from memory_ports import NOON, Clock, MemoryStore, Notebook
 
 from serverless_ai_runtime.core.idempotency import (
     MEMORY_S,
@@ -69,7 +69,28 @@ def test_other_events_are_not_held_back() -> None:
     assert desk.worked == 2
 
 
-def test_a_delivery_during_the_work_is_sent_back_to_the_platform() -> None:
+def test_a_delivery_during_the_work_waits_for_its_result() -> None:
+    desk = Desk()
+    looks: list[str] = []
+    desk.during_work = desk.dies
+    with pytest.raises(SystemExit):
+        desk.deliver(seconds=30)
+    record = next(iter(desk.store.records))
+
+    def finish(operation: str, key: str) -> None:
+        looks.append(operation)
+        if len(looks) == 5:
+            value, version, expires_at = desk.store.records[record]
+            done = value | {"state": "done", "result": {"answer": "theirs"}}
+            desk.store.records[record] = (done, version, expires_at)
+
+    desk.store.before = finish
+    assert desk.deliver(seconds=30) == {"answer": "theirs"}
+    assert desk.worked == 0
+    assert len(desk.clock.slept) == 4
+
+
+def test_a_delivery_that_cannot_wait_longer_is_sent_back_to_the_platform() -> None:
     desk = Desk()
     refused: list[Exception] = []
 
@@ -113,11 +134,11 @@ def test_after_a_crash_the_lease_ends_with_the_invocation() -> None:
     with pytest.raises(SystemExit):
         desk.deliver(seconds=30)
     desk.during_work = lambda: None
-    desk.clock.now += 29
+    desk.clock.now += 28
     with pytest.raises(EventInProgress):
-        desk.deliver()
-    desk.clock.now += 1
+        desk.deliver(seconds=1.9)
     assert desk.deliver() == {"answer": "a1"}
+    assert desk.clock.now == pytest.approx(NOON + 30, abs=2)
 
 
 def test_a_crash_between_publishing_and_marking_it_done_publishes_the_same_result_again() -> None:

@@ -8,6 +8,7 @@ again, with the same event id, and consumers drop it by that id.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from serverless_ai_runtime.core.ports import (
@@ -23,13 +24,14 @@ from serverless_ai_runtime.core.records import MAX_RECORD_BYTES, digest, json_by
 MEMORY_S: Final = 48 * 3600
 """How long an event is remembered. Buses and schedulers deliver again for 24 h, Lambda for 6 h more."""
 
-MAX_ATTEMPTS: Final = 4
+LONGEST_WAIT_S: Final = 2.0
+"""Between two looks at an event that another delivery is working on."""
 
 _FREE, _RUNNING, _DONE = "free", "running", "done"
 
 
 class EventInProgress(Exception):
-    """Another delivery of this event is being worked on; the platform is to deliver this one again later."""
+    """Another delivery was worked on for as long as this one could wait; it is to come again."""
 
 
 class ResultTooLarge(Exception):
@@ -63,8 +65,9 @@ class Once:
     ) -> dict[str, Any]:
         """The result of `work` for this event, published; recorded results are returned without either.
 
-        Raises `EventInProgress` while another delivery holds the lease. When `work` or `publish` raises, the
-        lease is given back at once so that the next delivery can run, and the error goes on to the platform.
+        Waits for another delivery that holds the lease; raises `EventInProgress` if that takes too long. When
+        `work` or `publish` raises, the lease is given back at once so that the next delivery can run, and the
+        error goes on to the platform.
         """
         claim = self._claim("event." + digest(event_id), deadline)
         if claim.state == _DONE and claim.result is not None:
@@ -84,19 +87,18 @@ class Once:
         return result
 
     def _claim(self, key: str, deadline: Deadline) -> _Claim:
-        for attempt in range(MAX_ATTEMPTS):
-            if attempt and not pause(attempt, self._world, deadline):
-                break
+        """The lease, or the record of an event that is done, waiting for whoever works on it."""
+        attempt = 0
+        while attempt == 0 or pause(attempt, self._world, deadline, LONGEST_WAIT_S):
+            attempt += 1
             claim = self._read(key, deadline)
             if claim.state == _DONE:
                 return claim
             if claim.state == _RUNNING and self._world.now() < claim.lease_until:
-                break
-            lease_until = self._world.now() + deadline.remaining()
-            try:
-                return self._write(claim._replace(state=_RUNNING, lease_until=lease_until), deadline)
-            except VersionConflict:
                 continue
+            lease_until = self._world.now() + deadline.remaining()
+            with suppress(VersionConflict):  # another delivery was faster
+                return self._write(claim._replace(state=_RUNNING, lease_until=lease_until), deadline)
         raise EventInProgress("another delivery of this event is being worked on")
 
     def _record(self, claim: _Claim, result: dict[str, Any], deadline: Deadline, *, last: bool) -> _Claim:

@@ -11,7 +11,6 @@ MAX_RECORD_BYTES: Final = 350_000
 """Of a record's value as JSON. The smallest limit of the clouds is DynamoDB's 400 KB, names included."""
 
 _FIRST_PAUSE_S: Final = 0.02
-_LONGEST_PAUSE_S: Final = 0.5
 _WRITE_S: Final = 0.05
 """Time that must be left after a pause for reading and writing again."""
 
@@ -28,9 +27,9 @@ def json_bytes(value: Any) -> int:
     return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def pause(attempt: int, world: World, deadline: Deadline) -> bool:
-    """Wait a moment, longer with each lost race (full jitter); False, at once, if time does not allow it."""
-    wait = world.random() * min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**attempt)
+def pause(attempt: int, world: World, deadline: Deadline, longest_s: float = 0.5) -> bool:
+    """Wait a moment, longer with each attempt (full jitter); False, at once, if time does not allow it."""
+    wait = world.random() * min(longest_s, _FIRST_PAUSE_S * 2 ** min(attempt, 16))
     if wait + _WRITE_S >= deadline.remaining():
         return False
     world.sleep(wait)
