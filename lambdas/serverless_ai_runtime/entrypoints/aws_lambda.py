@@ -11,11 +11,13 @@ from serverless_ai_runtime import config, wiring
 from serverless_ai_runtime.core.ports import Deadline
 from serverless_ai_runtime.core.replies import Rejection, Reply, failure
 from serverless_ai_runtime.core.requests import InvalidRequest
+from serverless_ai_runtime.edge import (
+    UnauthenticatedError,
+    UnknownEventError,
+    event_message,
+    reply_deadline,
+)
 from serverless_ai_runtime.telemetry import Invocation
-
-REPLY_S: Final = 0.5
-REPLY_SHARE: Final = 0.1
-"""Time kept for the reply to leave: the smaller of half a second and a tenth of what there is."""
 
 Event = Mapping[str, Any]
 
@@ -26,16 +28,6 @@ class Context(Protocol):
     aws_request_id: str
 
     def get_remaining_time_in_millis(self) -> int: ...
-
-
-class UnknownEventError(ValueError):
-    """The event is none of those that this function is wired to."""
-
-
-class UnauthenticatedError(Rejection):
-    """401: the gateway let a request through without saying whose it is."""
-
-    status = 401
 
 
 def function_llm(event: object, context: Context) -> dict[str, Any]:
@@ -51,8 +43,7 @@ def handle(app: wiring.App, event: Event, context: Context) -> dict[str, Any]:
     A request always gets a reply. What fails for any other event is raised, so that Lambda delivers it again
     and in the end puts it into the dead-letter queue with the reason.
     """
-    seconds = context.get_remaining_time_in_millis() / 1000
-    deadline = Deadline(seconds - min(REPLY_S, REPLY_SHARE * seconds))
+    deadline = reply_deadline(context.get_remaining_time_in_millis() / 1000)
     journal = app.telemetry.begin(
         request_id=context.aws_request_id, trace_id=config.trace_id(), correlation_id=_correlation(event)
     )
@@ -104,10 +95,7 @@ def _caller(request: Mapping[str, Any]) -> str:
     claims = authorizer.get("jwt", {}).get("claims", {})
     if claims.get("iss") and claims.get("sub"):
         return f"{claims['iss']}|{claims['sub']}"
-    text = (
-        "the request carries no identity: an IAM principal, or a token with the claims iss and sub, is needed"
-    )
-    raise UnauthenticatedError("unauthenticated", text)
+    raise UnauthenticatedError("an IAM principal, or a token with the claims iss and sub,")
 
 
 def _body(event: Event) -> bytes:
@@ -127,16 +115,11 @@ def _message(event: Event) -> tuple[str, str]:
     if event.get("source") == "schedule" and "message" in event:
         return str(event.get("id", "")), event["message"]
     if "detail-type" in event and "detail" in event:
-        return str(event.get("id", "")), _detail_message(event["detail"])
+        return str(event.get("id", "")), event_message(event["detail"])
     known = (
         'an HTTP API request (version "2.0"), an EventBridge event or {"source": "schedule", "id", "message"}'
     )
     raise UnknownEventError(f"unknown event with the keys {sorted(event)}; it must be {known}")
-
-
-def _detail_message(detail: Any) -> str:
-    text = cast("Event", detail).get("message") if isinstance(detail, dict) else None
-    return text if isinstance(text, str) else json.dumps(detail, ensure_ascii=False, separators=(",", ":"))
 
 
 def _response(reply: Reply, request_id: str) -> dict[str, Any]:
