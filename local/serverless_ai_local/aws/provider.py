@@ -1,4 +1,4 @@
-"""What a resource type is to the engine: create, update and delete, in CloudFormation's words, for both doors."""
+"""What a resource type is: create, update and delete, in CloudFormation's words, for both doors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Made:
 
 
 class ResourceError(Exception):
-    """A resource could not be made; the text is the cloud's own reason or names the unknown type or property."""
+    """A resource could not be made; the text is the cloud's own reason, or names what is unknown."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +37,10 @@ class Context:
 
 
 class Provider(Protocol):
-    """One resource type. Properties arrive resolved (no intrinsics); an unknown one raises `ResourceError`."""
+    """One resource type. Properties arrive resolved (no intrinsics); an unknown one raises `ResourceError`.
+
+    A provider with a `taggable` of False is not updated when only the tags of its stack change.
+    """
 
     @property
     def type(self) -> str:

@@ -34,6 +34,11 @@ class Attachment:
     name: Name | None = None
     """The property that names the policy, if it has a name."""
 
+    @property
+    def taggable(self) -> bool:
+        """A policy has no tags."""
+        return False
+
     def replaces(self, old: Properties, new: Properties) -> bool:
         """Only another name does; targets come and go."""
         return self.name is not None and old.get(self.name.property) != new.get(self.name.property)

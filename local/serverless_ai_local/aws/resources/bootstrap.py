@@ -20,6 +20,7 @@ class Metadata:
     """`AWS::CDK::Metadata`: usage statistics in a template, nothing in the cloud."""
 
     type: str = "AWS::CDK::Metadata"
+    taggable: bool = False
 
     def replaces(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
         return False

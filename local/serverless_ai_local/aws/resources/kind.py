@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from serverless_ai_local.aws.provider import Context, Made, ResourceError
 from serverless_ai_local.aws.resources.calls import MissingError, as_json, call, input_shape
@@ -16,6 +16,10 @@ from serverless_ai_local.aws.resources.tagging import TAGS, Tagging
 from serverless_ai_local.plain import is_list
 
 Properties = Mapping[str, Any]
+
+
+# Parameters that are about the call, not about what it makes.
+_OF_THE_CALL: Final = frozenset({"ClientRequestToken", "ClientToken", "DryRun"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,17 @@ class Kind:
     """The creating operation would take over an existing thing, so it is looked for first."""
     prepare: Callable[[Properties], Properties] = dict
     """Last rewriting of the properties for `create` and `update`."""
+    built: frozenset[str] = frozenset()
+    """Parameters that `prepare` makes: they are no properties."""
     facets: tuple[Facet, ...] = ()
     before_delete: Callable[[Context, str, Properties], None] | None = None
     """What must be gone before it can go. A `MissingError` of it is fine."""
     tagging: Tagging | None = None
+
+    @property
+    def taggable(self) -> bool:
+        """Whether it takes the tags of its stack."""
+        return self.tagging is not None
 
     def replaces(self, old: Properties, new: Properties) -> bool:
         """Whether an immutable property differs."""
@@ -184,15 +195,20 @@ class Kind:
 
     def _check_known(self, context: Context, values: Properties) -> None:
         shape = input_shape(context, self.service, self.create_call.operation)
-        known = self._apart() | self.defaults.keys()
-        prepared = self.prepare(values)
-        unknown = [key for key in values if key in prepared and key not in known]
-        unknown = [key for key in unknown if member(shape, self.renames.get(key, key)) is None]
+        apart, prepared = self._apart() | self.defaults.keys(), self.prepare(values)
+        unknown = [
+            key
+            for key in values
+            if key in self.built
+            or (key in prepared and key not in apart and member(shape, self.renames.get(key, key)) is None)
+        ]
         if unknown:
-            takes = sorted({*shape.members, *known} - {"ClientToken", "DryRun"})
+            words = {parameter: key for key, parameter in self.renames.items()}
+            members: list[str] = list(shape.members)
+            takes = {words.get(name, name[0].upper() + name[1:]) for name in members} | apart
             raise ResourceError(
                 f"Encountered unsupported property {self.type}.{', '.join(unknown)}; "
-                f"supported: {', '.join(takes)}"
+                f"supported: {', '.join(sorted(takes - self.built - _OF_THE_CALL))}"
             )
 
     def _apart(self) -> frozenset[str]:

@@ -156,6 +156,7 @@ PROVIDERS: Final = (
         ),
         immutable=frozenset({"FifoQueue"}),
         prepare=_queue,
+        built=frozenset({"Attributes"}),
         facets=(Facet(properties=frozenset(_QUEUE_ATTRIBUTES), apply=_set_queue, in_create=True),),
         tagging=Tagging(target="{id}", tag="TagQueue", untag="UntagQueue"),
     ),
@@ -190,6 +191,7 @@ PROVIDERS: Final = (
         renames={"TopicName": "Name"},
         immutable=frozenset({"FifoTopic"}),
         prepare=_topic,
+        built=frozenset({"Attributes"}),
         facets=(
             Facet(properties=frozenset(_TOPIC_ATTRIBUTES), apply=_set_topic, in_create=True),
             Facet(properties=frozenset({"Subscription"}), apply=_subscriptions),
@@ -217,6 +219,7 @@ PROVIDERS: Final = (
         attributes={"Arn": "{id}"},
         immutable=frozenset({"TopicArn", "Endpoint", "Protocol", "Region"}),
         prepare=_subscription,
+        built=frozenset({"Attributes", "ReturnSubscriptionArn"}),
         facets=(Facet(properties=_SUBSCRIPTION_ATTRIBUTES, apply=_set_subscription, in_create=True),),
     ),
 )

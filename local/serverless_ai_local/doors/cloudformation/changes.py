@@ -81,7 +81,7 @@ def modification(
         part
         for part, differs in (
             ("Properties", bool(names)),
-            ("Tags", live.tags != tags),
+            ("Tags", live.tags != tags and getattr(providers[live.type], "taggable", True)),
             ("Metadata", live.metadata != declaration.metadata),
         )
         if differs or (part == "Properties" and live.status == "UPDATE_FAILED")
