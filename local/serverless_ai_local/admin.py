@@ -1,4 +1,4 @@
-"""What is asked of the local cloud itself, under /_local/: each part adds its routes. Every answer is JSON."""
+"""What is asked of the local cloud itself, under /_local/: each part adds its routes, all answer in JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class AdminError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AdminCall:
-    """One request: the parts of the path that the route names, the query, and the JSON body (None if empty)."""
+    """One request: what the route's names stand for, the query, and the JSON body (None if it is empty)."""
 
     path: Mapping[str, str]
     query: Mapping[str, str]
@@ -33,7 +33,7 @@ class AdminCall:
 
 AdminRoute = Callable[[AdminCall], object]
 AdminRoutes = Mapping[tuple[str, str], AdminRoute]
-"""(method, path after /_local/ with {names}) -> what answers with a JSON value. ValueError and LookupError are 400, 404."""
+"""(method, path after /_local/ with {names}) -> what answers. A ValueError becomes 400, a LookupError 404."""
 
 
 class Admin:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from serverless_ai_local.admin import PREFIX, Admin, AdminCall, AdminRoutes
 from serverless_ai_local.aws import arns, resource_policies
@@ -28,12 +28,10 @@ from serverless_ai_local.doors.cloudformation import CloudFormation
 from serverless_ai_local.gateway.authorisation import Authorisation
 from serverless_ai_local.gateway.http_api import SERVICE, HttpApis
 from serverless_ai_local.gateway.jwt_authorizer import JwtVerifier
-from serverless_ai_local.http_server import sent
+from serverless_ai_local.http_server import StartResponse, sent
 from serverless_ai_local.issuer import Issuer
 from serverless_ai_local.models.service import ModelService, from_environment
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse
+from serverless_ai_local.plain import is_mapping
 
 INVOKE: Final = "lambda:InvokeFunction"
 
@@ -117,7 +115,7 @@ class Cloud:
 
     def _credentials(self, call: AdminCall) -> dict[str, str]:
         """Credentials of a role as a function of it would get them: bound by its policies."""
-        role = call.body.get("role_arn") if isinstance(call.body, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        role = call.body.get("role_arn") if is_mapping(call.body) else None
         if not isinstance(role, str):
             raise ValueError('the body must be {"role_arn": "arn:aws:iam::...:role/..."}')
         issued = self._identities.issue(role, "by-hand")

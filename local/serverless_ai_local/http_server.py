@@ -1,7 +1,7 @@
 """A small threaded HTTP/1.1 server for a WSGI application: keep-alive, no Nagle delay, streamed answers.
 
-Werkzeug's own development server closes every connection and waits 10 ms after each answer for stray bytes; an SDK
-that keeps its connection then pays more for the connection than for the call.
+Werkzeug's own development server closes every connection and waits 10 ms after each answer for stray bytes:
+more than most calls take.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer as _TCPServer
 from socketserver import ThreadingMixIn
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from serverless_ai_local.aws.signatures import Sent
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse
-
 Environ = dict[str, Any]
-Application = Callable[[Environ, "StartResponse"], Iterable[bytes]]
+StartResponse = Callable[..., Any]
+"""WSGI's: (status, headers)."""
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 HEADERS: Final = "serverless_ai.headers"
 """Environ key of the headers as they were sent: list of (name, value). WSGI folds `-` and `_` into one."""

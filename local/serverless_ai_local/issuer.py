@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from serverless_ai_local.admin import AdminRoutes
+from serverless_ai_local.plain import is_mapping
 
 PATH: Final = "/_local/issuer"
 KEY_ID: Final = "local-1"
@@ -83,21 +84,20 @@ class Issuer:
 
 
 def _fields(wish: object) -> Mapping[str, Any]:
-    if not isinstance(wish, Mapping):
+    if not is_mapping(wish):
         raise TokenWishError(f"a token is asked for with an object of {', '.join(_WISHES)}")
-    fields: Mapping[str, Any] = wish  # pyright: ignore[reportUnknownVariableType]
-    for name in fields:
+    for name in wish:
         if name not in _WISHES:
             raise TokenWishError(f"{name!r} is not known; a token takes {', '.join(_WISHES)}")
-    if not isinstance(fields.get("sub"), str) or not fields["sub"]:
+    if not isinstance(wish.get("sub"), str) or not wish["sub"]:
         raise TokenWishError("sub must be a non-empty text")
-    audience = fields.get("aud")
+    audience = wish.get("aud")
     if not isinstance(audience, str | list) or not audience:
         raise TokenWishError("aud must be a text or a list of texts")
-    lifetime = fields.get("lifetime_s", DEFAULT_LIFETIME_S)
+    lifetime = wish.get("lifetime_s", DEFAULT_LIFETIME_S)
     if isinstance(lifetime, bool) or not isinstance(lifetime, int | float) or abs(lifetime) > MAX_LIFETIME_S:
         raise TokenWishError(f"lifetime_s must be a number of seconds within a year, got {lifetime!r}")
-    claims = fields.get("claims", {})
-    if not isinstance(claims, Mapping) or any(name in _RESERVED for name in claims):  # pyright: ignore[reportUnknownVariableType]
+    claims = wish.get("claims", {})
+    if not is_mapping(claims) or any(name in _RESERVED for name in claims):
         raise TokenWishError(f"claims must be an object without {', '.join(_RESERVED)}")
-    return fields
+    return wish

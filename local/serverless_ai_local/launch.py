@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -54,7 +55,7 @@ class RunningCloud:
         return clients.client(service, self.url, credentials=credentials or ROOT)
 
     def admin(self, method: Literal["GET", "POST", "DELETE"], path: str, body: object = None) -> Any:
-        """Call the admin API, e.g. `admin("GET", "status")`. Raises `CloudError` with the answer if it is an error."""
+        """Call the admin API, e.g. `admin("GET", "status")`. Raises `CloudError` with what it answered."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             content = None if body is None else json.dumps(body)
@@ -70,7 +71,7 @@ class RunningCloud:
         return json.loads(text) if text else None
 
     def stop(self) -> None:
-        """End it with every process it started; returns when it is gone. Nothing happens if it is gone already."""
+        """End it with every process it started; returns when it is gone. Does nothing if it is already."""
         for number, patience in ((signal.SIGTERM, STOP_S), (signal.SIGKILL, STOP_S)):
             if not _signal(self.pid, number) or _gone(self.pid, patience):
                 break
@@ -83,7 +84,7 @@ def start(
     """Start a local cloud and wait until it answers.
 
     `port` 0 takes a free one; `env` is added to this process's environment; with `parent` it ends when that
-    process is gone. Raises `CloudError` with the end of its log if it does not come up, or if one already runs here.
+    process is gone. Raises `CloudError` with the end of its log if it does not come up, or if one runs here.
     """
     running = find(state_dir)
     if running is not None:
@@ -123,7 +124,7 @@ def start(
 
 
 def find(state_dir: Path) -> RunningCloud | None:
-    """The cloud that runs with this state directory; None if there is none, also after a crash left its note behind."""
+    """The cloud that runs with this state directory; None if there is none, also if a crash left its note."""
     try:
         note = json.loads((state_dir / STATE_FILE).read_text())
         found = RunningCloud(url=note["url"], pid=note["pid"], port=note["port"], state_dir=state_dir)
@@ -147,10 +148,8 @@ def _signal(pid: int, number: int) -> bool:
 def _gone(pid: int, patience: float) -> bool:
     until = time.monotonic() + patience
     while time.monotonic() < until:
-        try:
+        with contextlib.suppress(ChildProcessError):  # another process may have started it
             os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:
-            pass  # started by another process
         if not _signal(pid, 0):
             return True
         time.sleep(0.02)

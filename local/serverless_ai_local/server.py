@@ -1,4 +1,4 @@
-"""The local cloud as one process: `python -m serverless_ai_local.server --port P --state DIR [--parent PID]`."""
+"""The local cloud as one process: `python -m serverless_ai_local.server --port P --state DIR`."""
 
 from __future__ import annotations
 

@@ -135,7 +135,8 @@ def test_escaped_characters_and_defaults_of_variables() -> None:
 # -- conditions -------------------------------------------------------------------------------------
 PRESENT = {"aws:username": ["ada"], "s3:max-keys": ["10"], "aws:sourceip": ["10.1.2.3"],
            "aws:securetransport": ["true"], "aws:currenttime": ["2026-06-01T12:00:00Z"],
-           "aws:sourcearn": ["arn:aws:execute-api:us-east-1:123456789012:abc/$default/POST/chat"]}  # fmt: skip
+           "aws:sourcearn": ["arn:aws:execute-api:us-east-1:123456789012:abc/$default/POST/chat"],
+           }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The values that the parts of the local AWS hand to each other: an authenticated call, and how to run a function."""
+"""The values that the parts of the local AWS hand to each other: a call, and how to run a function."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ApiError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Identity:
-    """Who makes a call. `role_arn` is set for credentials that were issued to a function or service: those are enforced."""
+    """Who makes a call. `role_arn` is set for credentials issued to a function: its role is enforced."""
 
     arn: str
     account: str
@@ -29,7 +29,7 @@ class Identity:
 
     @property
     def administrator(self) -> bool:
-        """The root key `test` and CLI sessions may do everything; IAM users and issued roles what their policies say."""
+        """The root key and sessions of STS may do all, IAM users and issued roles what their policies say."""
         return self.role_arn is None and ":user/" not in self.arn
 
 
@@ -49,7 +49,7 @@ class Call:
 
 Handler = Callable[[Call], Response]
 Operations = Mapping[tuple[str, str], Handler]
-"""(service, operation) -> handler. What no handler claims goes to moto; what moto lacks is an error with its name."""
+"""(service, operation) -> handler. What none claims goes to moto; what moto lacks is an error by name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

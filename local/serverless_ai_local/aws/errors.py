@@ -25,10 +25,13 @@ _S3: Final = "<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{
 _XML: Final = {"query": _QUERY, "ec2": _EC2, "rest-xml": _S3}
 
 _NO_MATCH: Final = (
-    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
-    "and signing method. Consult the service documentation for details."
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+    "Access Key and signing method. Consult the service documentation for details."
 )
-_S3_NO_MATCH: Final = "The request signature we calculated does not match the signature you provided. Check your key and signing method."
+_S3_NO_MATCH: Final = (
+    "The request signature we calculated does not match the signature you provided. Check your key and "
+    "signing method."
+)
 _INVALID_TOKEN: Final = "The security token included in the request is invalid."  # noqa: S105 - a text
 _EXPIRED_TOKEN: Final = "The security token included in the request is expired"  # noqa: S105 - a text
 _UNKNOWN_TO_S3: Final = "The AWS Access Key Id you provided does not exist in our records."

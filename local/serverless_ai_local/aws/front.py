@@ -1,4 +1,4 @@
-"""The one endpoint of all AWS services: recognise the call, check who makes it and whether it may, hand it on."""
+"""The one endpoint of all AWS services: recognise a call, check who makes it and may they, hand it on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SCOPE: Final = re.compile(r"[^/\s=]+/\d{8}/[^/\s]+/([^/\s,]+)/aws4_request")
 
 
 class Front:
-    """Answers every AWS API call. `operations` are those that this cloud offers itself; the rest is moto's."""
+    """Answers every AWS API call. `operations` are those this cloud offers itself; the rest is moto's."""
 
     def __init__(
         self, identities: Identities, authoriser: Authoriser, operations: Operations, moto: Moto
@@ -59,8 +59,7 @@ class Front:
     ) -> None:
         if identity.administrator:
             return
-        operation = str(recognised.model.name)
-        for need in needs(recognised.service, operation, recognised.parameters(request), place):
+        for need in needs(recognised.service, recognised.operation, recognised.parameters(request), place):
             self._authoriser.check(
                 identity,
                 need.action,
@@ -76,12 +75,11 @@ class Front:
     def _answer(
         self, service: str, region: str, identity: Identity, recognised: Recognised, request: MotoRequest
     ) -> Response:
-        operation = str(recognised.model.name)
-        handler = self._operations.get((service, operation), self._moto.forward)
+        handler = self._operations.get((service, recognised.operation), self._moto.forward)
         return handler(
             Call(
                 service=service,
-                operation=operation,
+                operation=recognised.operation,
                 region=region,
                 account=identity.account,
                 identity=identity,

@@ -1,7 +1,7 @@
 """Whose key signed a request: the root key, IAM users, sessions of STS, and credentials issued to functions.
 
-Sessions that a caller asked STS for are administrators, as the root key is: `cdk` deploys through roles whose managed
-policies this cloud does not want to judge. Credentials issued to functions and services are bound by their role.
+Sessions that a caller asked STS for are administrators, as the root key is: `cdk` deploys through roles
+of its own, and to judge those is not what this is for. Credentials of functions are bound by their role.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Identities:
         self._region, self._clock = region, clock
 
     def issue(self, role_arn: str, session_name: str, duration_s: int = DEFAULT_DURATION_S) -> Credentials:
-        """Credentials that are bound by the role's policies. Raises `LookupError` if there is no such role."""
+        """Credentials bound by the role's policies. Raises `LookupError` if there is no such role."""
         made = store.assume(role_arn, session_name, duration_s, self._region)
         return Credentials(
             access_key=made.access_key, secret_key=made.secret_key, token=made.token, expires=made.expires

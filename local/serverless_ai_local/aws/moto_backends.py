@@ -1,4 +1,4 @@
-"""The services behind the front: moto, in this process. What moto lacks comes back as an error with its name."""
+"""The services behind the front: moto, in this process. What moto lacks is an error with its name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ACCOUNT = "123456789012"
 
 
 def configure(url: str) -> None:
-    """Settings that moto reads from the environment and its configuration when its modules are first imported."""
+    """Settings that moto reads from the environment when its modules are first imported."""
     os.environ.update(
         MOTO_ACCOUNT_ID=ACCOUNT,
         MOTO_PORT=url.rsplit(":", 1)[1],
@@ -34,7 +34,10 @@ class Moto:
     """Every service that moto knows, as one WSGI-like call."""
 
     def __init__(self) -> None:
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
+        from moto.moto_server.werkzeug_app import (  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
+            DomainDispatcherApplication,
+            create_backend_app,
+        )
 
         self._apps = DomainDispatcherApplication(create_backend_app)
 

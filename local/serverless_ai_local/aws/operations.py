@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
+from botocore.exceptions import UnknownServiceError  # pyright: ignore[reportMissingTypeStubs]
 from moto.core.model import OperationModel
 from moto.core.parse import PROTOCOL_PARSERS, RequestParserError
 from moto.core.request import Request as MotoRequest
@@ -40,7 +41,12 @@ class Recognised:
     @property
     def service(self) -> str:
         """botocore's name of the service, e.g. `apigatewayv2`."""
-        return str(self.model.service_model.service_name)
+        return str(self.model.service_model.service_name)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+
+    @property
+    def operation(self) -> str:
+        """botocore's name of the operation, e.g. `PutEvents`."""
+        return str(self.model.name)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
 
     def parameters(self, request: MotoRequest) -> dict[str, Any]:
         """The parameters of the call as boto3 would name them. Raises `ApiError` when they cannot be read."""
@@ -96,8 +102,6 @@ def protocol_of(service: str, request: MotoRequest) -> str:
 
 @cache
 def _model(service: str) -> Any:
-    from botocore.exceptions import UnknownServiceError  # noqa: PLC0415 - next to its only use
-
     try:
         return get_service_model(service)
     except UnknownServiceError:

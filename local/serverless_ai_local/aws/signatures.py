@@ -1,6 +1,6 @@
 """Signature Version 4 from the server's side: is this request what the holder of the key signed, and when?
 
-Written from the specification and not from an SDK's signer, so that a signer's mistake is found and not shared.
+Written from the specification, not from an SDK's signer, so that a signer's mistake is found and not shared.
 """
 
 from __future__ import annotations
@@ -204,8 +204,8 @@ def _signature(
         raise SignatureError(Fault.MISMATCH, "'Host' must be a 'SignedHeader' in the AWS Authorization.")
     _moment(timestamp)
     if not timestamp.startswith(date):
-        detail = f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: {date!r}"
-        raise SignatureError(Fault.MISMATCH, f"{detail} != {timestamp[:8]!r}")
+        detail = "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP"
+        raise SignatureError(Fault.MISMATCH, f"{detail}: {date!r} != {timestamp[:8]!r}")
     return Signature(
         access_key=key, date=date, region=region, service=service, signed_headers=names, signature=signature,
         timestamp=timestamp, token=token, presigned_s=presigned_s,

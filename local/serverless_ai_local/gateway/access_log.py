@@ -21,7 +21,7 @@ def line(log_format: str, values: Mapping[str, str]) -> str:
 
 
 def write(exchange: Exchange, outgoing: Outgoing) -> None:
-    """Append the line of one request, if its stage has an access log. A group that is gone is said on stderr."""
+    """Append the line of a request, if its stage has an access log. Says on stderr when the group is gone."""
     stage, api = exchange.stage, exchange.api
     if stage is None or not stage.log_group:
         return

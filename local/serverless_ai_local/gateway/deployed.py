@@ -10,6 +10,7 @@ from typing import Any, Final
 from moto.apigatewayv2.models import apigatewayv2_backends
 
 from serverless_ai_local.aws.moto_backends import ACCOUNT
+from serverless_ai_local.plain import is_list
 
 MAX_TIMEOUT_MS: Final = 30_000
 DEFAULT_RATE: Final = 10_000.0
@@ -116,7 +117,7 @@ def _route(api: Any, route: Any) -> Route:
 
 def _authorizer(authorizer: Any) -> JwtAuthorizer:
     source = authorizer.identity_source
-    first = str((source[0] if isinstance(source, list) else source) or "$request.header.Authorization")  # pyright: ignore[reportUnknownArgumentType]
+    first = str((source[0] if is_list(source) else source) or "$request.header.Authorization")
     config: Mapping[str, Any] = authorizer.jwt_config or {}
     return JwtAuthorizer(
         header=first.removeprefix("$request.header."),

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
+from serverless_ai_local.plain import is_mapping
+
 _TEXT_TYPES: Final = ("application/json", "application/xml", "application/javascript")
 
 
@@ -113,17 +115,15 @@ def response(payload: bytes) -> Outgoing:
         answer: Any = json.loads(payload)
     except ValueError as error:
         raise BadAnswerError(f"the function's answer is not JSON: {error}") from error
-    if not isinstance(answer, dict) or "statusCode" not in answer:
+    if not is_mapping(answer) or "statusCode" not in answer:
         return Outgoing(status=200, body=payload, headers=[("content-type", "application/json")])
-    fields: dict[str, Any] = answer  # pyright: ignore[reportUnknownVariableType]
-    status = _status(fields["statusCode"])
-    headers = [
-        (str(name).lower(), _header_value(value)) for name, value in (fields.get("headers") or {}).items()
-    ]
-    headers += [("set-cookie", str(cookie)) for cookie in fields.get("cookies") or ()]
+    status = _status(answer["statusCode"])
+    given: Mapping[str, Any] = answer.get("headers") or {}
+    headers = [(name.lower(), _header_value(value)) for name, value in given.items()]
+    headers += [("set-cookie", str(cookie)) for cookie in answer.get("cookies") or ()]
     if not any(name == "content-type" for name, _ in headers):
         headers.append(("content-type", "text/plain;charset=UTF-8"))
-    return Outgoing(status=status, body=_answer_body(fields), headers=headers)
+    return Outgoing(status=status, body=_answer_body(answer), headers=headers)
 
 
 def _headers(incoming: Incoming) -> dict[str, str]:

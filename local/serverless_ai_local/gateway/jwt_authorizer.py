@@ -1,4 +1,4 @@
-"""JWT authorizers: a bearer token of the deployed issuer, for the deployed audience, signed with one of its keys."""
+"""JWT authorizers: a token of the deployed issuer, for the deployed audience, signed with one of its keys."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import jwt
 from jwt.algorithms import RSAAlgorithm
 
 from serverless_ai_local.gateway.deployed import JwtAuthorizer
+from serverless_ai_local.plain import is_list
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512")
 """API Gateway takes RSA signatures only (HTTP API developer guide, 2026-11)."""
@@ -109,15 +110,15 @@ class JwtVerifier:
 def granted_scopes(claims: Mapping[str, Any]) -> list[str]:
     """Scopes of the token: `scope` or `scp`, a list or words in one text."""
     value = claims.get("scope", claims.get("scp", ""))
-    return [str(one) for one in value] if isinstance(value, list) else str(value).split()  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return [str(one) for one in value] if is_list(value) else str(value).split()
 
 
 def claim_text(value: Any) -> str:
     """A claim as the function gets it: always a text, a list as `[a b]`."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, list):
-        return "[" + " ".join(claim_text(one) for one in value) + "]"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if is_list(value):
+        return "[" + " ".join(map(claim_text, value)) + "]"
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
@@ -143,7 +144,7 @@ def _check_parties(claims: Mapping[str, Any], authorizer: JwtAuthorizer) -> None
         raise TokenError("the token's issuer is not the deployed one")
     # client_id counts only where there is no aud.
     named = claims["aud"] if "aud" in claims else claims.get("client_id")
-    audiences = [str(one) for one in named] if isinstance(named, list) else [str(named)]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    audiences = [str(one) for one in named] if is_list(named) else [str(named)]
     if not set(audiences) & set(authorizer.audience):
         raise TokenError("the token is for another audience")
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from serverless_ai_local.gateway.event import Outgoing
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, and only sometimes an error
+class Refusal(Exception):
     """The request ends here with this status and message."""
 
     def __init__(

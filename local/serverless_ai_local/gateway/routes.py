@@ -22,8 +22,8 @@ class Match:
 def find(keys: Iterable[str], method: str, raw_path: str) -> Match | None:
     """The route for a request, None if there is none. `raw_path` is as it was sent, percent-encoded.
 
-    A literal segment beats `{name}`, and that beats `{name+}`, segment by segment from the left; an exact method
-    beats `ANY`; `$default` takes what is left.
+    A literal segment beats `{name}`, and that beats `{name+}`, segment by segment from the left; an exact
+    method beats `ANY`; `$default` takes what is left.
     """
     best: tuple[tuple[int, ...], Match] | None = None
     default: Match | None = None

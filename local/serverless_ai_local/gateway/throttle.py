@@ -18,7 +18,7 @@ class _Bucket:
 
 
 class Throttle:
-    """One bucket a stage, and one a route that has a limit of its own. A changed limit starts a full bucket."""
+    """A bucket a stage, and one a route that has a limit of its own. A changed limit starts a full bucket."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

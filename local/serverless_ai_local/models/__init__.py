@@ -1,1 +1,1 @@
-"""The model behind every cloud's endpoint: neutral values, a small extractive model, and any OpenAI-compatible URL."""
+"""The model behind every cloud's endpoint: a small extractive one, or any OpenAI-compatible URL."""

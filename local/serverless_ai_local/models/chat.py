@@ -1,4 +1,4 @@
-"""A chat with a model, in no cloud's words: what the endpoints of every cloud hand to the model behind them."""
+"""A chat with a model, in no cloud's words: what every cloud's endpoints hand to the model behind them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ChatAnswer:
     output_tokens: int
 
 
-class ModelFault(Exception):  # noqa: N818 - also used for faults that were asked for
+class ModelFault(Exception):
     """The model did not answer; each cloud's endpoint says so with its own error."""
 
 

@@ -30,7 +30,7 @@ _STOPS: Final = {"stop": END, "length": MAX_TOKENS, "content_filter": FILTERED}
 
 
 class CompatibleModel:
-    """Forwards chats to `url`, e.g. http://localhost:11434/v1. Without a name, the first model it lists is used."""
+    """Forwards chats to a URL like http://localhost:11434/v1; without a name, to the first model it lists."""
 
     def __init__(self, url: str, name: str = "", key: str = "") -> None:
         """Raises ValueError for a URL that is none."""
@@ -57,7 +57,8 @@ class CompatibleModel:
         answer = self._call("POST", "/chat/completions", body)
         try:
             choice: Mapping[str, Any] = answer["choices"][0]
-            text, usage = str(choice["message"]["content"] or ""), answer.get("usage") or {}
+            text = str(choice["message"]["content"] or "")
+            usage: Mapping[str, Any] = answer.get("usage") or {}
         except (KeyError, IndexError, TypeError) as error:
             raise Unavailable(f"the model server's answer has no {error}") from error
         said = [request.system, *(turn.text for turn in request.turns)]
@@ -70,7 +71,7 @@ class CompatibleModel:
 
     def _model(self) -> str:
         if not self._name:
-            listed = self._call("GET", "/models", None).get("data") or []
+            listed: list[Any] = self._call("GET", "/models", None).get("data") or []
             if not listed:
                 raise Unavailable(f"the model server lists no model; set {NAME_VARIABLE}")
             self._name = str(listed[0]["id"])

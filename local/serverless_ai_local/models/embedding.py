@@ -1,4 +1,4 @@
-"""Vectors for texts without a model: hashed words and letter triples, always the same, good for trying the vector path."""
+"""Vectors for texts without a model: hashed words and letter triples, to try the vector path with."""
 
 from __future__ import annotations
 

@@ -17,18 +17,21 @@ LABEL: Final = "[local extractive model]"
 MAX_SENTENCES: Final = 2
 _BETWEEN: Final = re.compile(r"(?<=[.!?])\s+|\n+")
 _WORD: Final = re.compile(r"\w+")
-_STOP: Final = frozenset(
-    "a an and any are as at be been but by can could did do does for from had has have he her his how i if in into is "
-    "it its may me might must my no not of on one or our say shall she should so some tell than that the their them "
-    "then there these they this those to too us was we were what when where which who whose why will with would you "
-    "your please about".split()
-)
+_STOP_WORDS: Final = """
+    a an and any are as at be been but by can could did do does for from had has have he her his how i
+    if in into is it its may me might must my no not of on one or our say shall she should so some tell
+    than that the their them then there these they this those to too us was we were what when where
+    which who whose why will with would you your please about
+"""
+"""Words that say nothing about what a sentence is about."""
 _SUFFIXES: Final = ("ing", "edly", "ed", "es", "s", "ly")
-_ASKING: Final = frozenset(
-    "what when where which who whose why how is are was were do does did can could should would tell say give list "
-    "name explain describe repeat remind write summarise summarize".split()
-)
+_ASKING_WORDS: Final = """
+    what when where which who whose why how is are was were do does did can could should would tell say
+    give list name explain describe repeat remind write summarise summarize
+"""
 """A sentence that starts with one of these wants an answer, with or without a question mark."""
+_STOP: Final = frozenset(_STOP_WORDS.split())
+_ASKING: Final = frozenset(_ASKING_WORDS.split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Faults on demand: the next calls of the model are throttled, slow, refused, filtered or not answered at all."""
+"""Faults on demand: the next calls of the model are throttled, slow, refused, filtered or not answered."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from serverless_ai_local.models.chat import Down, ModelFault, Refused, Throttled, Unavailable
+from serverless_ai_local.plain import is_mapping
 
 SLOW: Final = "slow"
 FILTER: Final = "filter"
@@ -42,10 +43,9 @@ class Faults:
 
     def add(self, wish: object) -> None:
         """Append `{"kind": ..., "times": n, "seconds": s}`. Raises `FaultError`."""
-        if not isinstance(wish, Mapping) or any(name not in _FIELDS for name in wish):  # pyright: ignore[reportUnknownVariableType]
+        if not is_mapping(wish) or any(name not in _FIELDS for name in wish):
             raise FaultError(f"a fault is an object of {', '.join(_FIELDS)}, got {wish!r}")
-        fields: Mapping[str, Any] = wish  # pyright: ignore[reportUnknownVariableType]
-        kind, times, seconds = fields.get("kind"), fields.get("times", 1), fields.get("seconds", 0)
+        kind, times, seconds = wish.get("kind"), wish.get("times", 1), wish.get("seconds", 0)
         if kind not in KINDS:
             raise FaultError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
         if isinstance(times, bool) or not isinstance(times, int) or times < 1:

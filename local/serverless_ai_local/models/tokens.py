@@ -1,4 +1,4 @@
-"""Counts and cuts tokens: words, numbers and signs, long words in pieces. Deterministic, and near real tokenisers."""
+"""Counts and cuts tokens: words, numbers and signs, long words in pieces; near what real tokenisers do."""
 
 from __future__ import annotations
 

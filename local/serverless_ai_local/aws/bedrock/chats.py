@@ -23,6 +23,7 @@ from serverless_ai_local.models.chat import (
     Unavailable,
 )
 from serverless_ai_local.models.service import ModelService
+from serverless_ai_local.plain import is_list, is_mapping
 
 STOPS: Final = {
     END: "end_turn",
@@ -74,7 +75,7 @@ def ask(models: ModelService, request: ChatRequest) -> ChatAnswer:
 
 
 def chat_request(model_id: str, body: Mapping[str, Any]) -> ChatRequest:
-    """Read the body of Converse. Raises `ApiError` for what Bedrock refuses and for what is not offered here."""
+    """Read the body of Converse. Raises `ApiError` for what Bedrock refuses or what is not offered here."""
     _only(body, _FIELDS, "")
     config: Mapping[str, Any] = body.get("inferenceConfig") or {}
     _only(config, _INFERENCE, "inferenceConfig.")
@@ -113,39 +114,35 @@ def usage(answer: ChatAnswer) -> dict[str, int]:
 
 
 def _turns(messages: Any) -> list[Turn]:
-    if not isinstance(messages, list) or not messages:
-        raise ApiError("ValidationException", "A conversation must start with a user message.")
+    if not is_list(messages) or not messages:
+        raise ApiError("ValidationException", _START)
     turns: list[Turn] = []
-    for at, message in enumerate(messages):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        if not isinstance(message, dict) or message.get("role") not in ("user", "assistant"):  # pyright: ignore[reportUnknownMemberType]
+    for at, message in enumerate(messages):
+        if not is_mapping(message) or message.get("role") not in ("user", "assistant"):
             raise ApiError("ValidationException", f"messages.{at}.role must be user or assistant")
-        fields: Mapping[str, Any] = message  # pyright: ignore[reportUnknownVariableType]
-        if fields["role"] == (turns[-1].role if turns else "assistant"):
-            raise ApiError("ValidationException", _ORDER[bool(turns)])
-        texts = _texts(fields.get("content") or [], f"messages.{at}.content")
+        if message["role"] == (turns[-1].role if turns else "assistant"):
+            raise ApiError("ValidationException", _ALTERNATE if turns else _START)
+        texts = _texts(message.get("content") or [], f"messages.{at}.content")
         if not texts:
             raise ApiError(
                 "ValidationException", f"The content field in the Message object at messages.{at} is empty."
             )
-        turns.append(Turn(role=str(fields["role"]), text="\n".join(texts)))
+        turns.append(Turn(role=str(message["role"]), text="\n".join(texts)))
     return turns
 
 
-_ORDER: Final = {
-    False: "A conversation must start with a user message. Try again with a conversation that starts with a user message.",
-    True: "A conversation must alternate between user and assistant roles. Make sure the conversation alternates between "
-    "user and assistant roles and try again.",
-}
+_START: Final = "A conversation must start with a user message."
+_ALTERNATE: Final = "A conversation must alternate between user and assistant roles."
 
 
 def _texts(blocks: Any, where: str) -> list[str]:
-    if not isinstance(blocks, list):
+    if not is_list(blocks):
         raise ApiError("ValidationException", f"{where} must be a list of content blocks")
     texts: list[str] = []
-    for at, block in enumerate(blocks):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        if not isinstance(block, dict) or len(block) != 1:  # pyright: ignore[reportUnknownArgumentType]
+    for at, block in enumerate(blocks):
+        if not is_mapping(block) or len(block) != 1:
             raise ApiError("ValidationException", f"{where}.{at} must have exactly one kind of content")
-        ((kind, content),) = dict[str, Any](block).items()  # pyright: ignore[reportUnknownArgumentType]
+        ((kind, content),) = block.items()
         if kind in _MARKS:
             continue
         text = content.get("text", {}).get("text") if kind == "guardContent" else content

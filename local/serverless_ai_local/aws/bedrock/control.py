@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from serverless_ai_local.aws.api import ApiError, Call, Operations
 from serverless_ai_local.aws.bedrock.guardrails import DRAFT, Guardrail, Guardrails
 from serverless_ai_local.aws.calls import reply
+from serverless_ai_local.plain import is_list, is_mapping
 from serverless_ai_patterns.aws.models import ROWS
 
 
@@ -19,6 +20,7 @@ class BedrockControl:
 
     def __init__(self, guardrails: Guardrails) -> None:
         self._guardrails = guardrails
+        self._tags: dict[str, dict[str, str]] = {}
 
     def operations(self) -> Operations:
         """What this answers."""
@@ -29,11 +31,16 @@ class BedrockControl:
             ("bedrock", "ListGuardrails"): self._list,
             ("bedrock", "DeleteGuardrail"): self._delete,
             ("bedrock", "CreateGuardrailVersion"): self._publish,
+            ("bedrock", "TagResource"): self._tag,
+            ("bedrock", "UntagResource"): self._untag,
+            ("bedrock", "ListTagsForResource"): self._list_tags,
             ("bedrock", "ListFoundationModels"): _models,
         }
 
     def _create(self, call: Call) -> Response:
-        made = self._guardrails.create(_body(call), call.region, call.account)
+        body = _body(call)
+        made = self._guardrails.create(body, call.region, call.account)
+        self._tags[made.arn] = _by_key(body.get("tags", []))
         return reply({**_names(made), "version": made.version, "createdAt": _time(made.created)}, 202)
 
     def _update(self, call: Call) -> Response:
@@ -67,6 +74,31 @@ class BedrockControl:
         made = self._guardrails.publish(_identifier(call), str(_body(call).get("description", "")))
         return reply({"guardrailId": made.id, "version": made.version}, 202)
 
+    def _tag(self, call: Call) -> Response:
+        body = _body(call)
+        self._tags_of(body).update(_by_key(body.get("tags", [])))
+        return reply({})
+
+    def _untag(self, call: Call) -> Response:
+        body = _body(call)
+        tags = self._tags_of(body)
+        for key in body.get("tagKeys", []):
+            tags.pop(key, None)
+        return reply({})
+
+    def _list_tags(self, call: Call) -> Response:
+        tags = self._tags_of(_body(call))
+        return reply({"tags": [{"key": key, "value": value} for key, value in tags.items()]})
+
+    def _tags_of(self, body: Mapping[str, Any]) -> dict[str, str]:
+        arn = str(body.get("resourceARN", ""))
+        self._guardrails.get(arn, DRAFT)
+        return self._tags.setdefault(arn, {})
+
+
+def _by_key(tags: list[Mapping[str, str]]) -> dict[str, str]:
+    return {tag["key"]: tag["value"] for tag in tags}
+
 
 def _models(call: Call) -> Response:
     """Models of the registry; the local cloud answers for any id of a known form."""
@@ -96,9 +128,9 @@ def _body(call: Call) -> Mapping[str, Any]:
         body: Any = json.loads(call.request.get_data() or b"{}")
     except ValueError as error:
         raise ApiError("ValidationException", f"the body is not JSON: {error}") from error
-    if not isinstance(body, dict):
+    if not is_mapping(body):
         raise ApiError("ValidationException", "the body is not an object")
-    return body  # pyright: ignore[reportUnknownVariableType]
+    return body
 
 
 def _names(guardrail: Guardrail) -> dict[str, str]:
@@ -120,11 +152,10 @@ def _summary(guardrail: Guardrail) -> dict[str, Any]:
 
 def _shown(value: Any) -> Any:
     """What was given as `...Config` is shown without that word."""
-    if isinstance(value, Mapping):
-        given: Mapping[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return {name.removesuffix("Config"): _shown(one) for name, one in given.items()}
-    if isinstance(value, list):
-        return [_shown(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+    if is_mapping(value):
+        return {name.removesuffix("Config"): _shown(one) for name, one in value.items()}
+    if is_list(value):
+        return [_shown(one) for one in value]
     return value
 
 

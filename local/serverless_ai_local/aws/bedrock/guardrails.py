@@ -1,7 +1,7 @@
 """Guardrails: kept as they were deployed, and enforced with a short list of words and phrases.
 
-Bedrock judges with models of its own; this finds only what is written here, so that a program can show what happens
-when a guardrail intervenes. The phrases are listed in docs/local-cloud.md.
+Bedrock judges with models of its own; this finds only what is written here, so that one can see what happens
+when a guardrail intervenes.
 """
 
 from __future__ import annotations
@@ -175,4 +175,5 @@ def _checked(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _list(config: Mapping[str, Any], policy: str, name: str) -> list[Mapping[str, Any]]:
-    return list((config.get(policy) or {}).get(name) or ())
+    settings: Mapping[str, Any] = config.get(policy) or {}
+    return list(settings.get(name) or ())

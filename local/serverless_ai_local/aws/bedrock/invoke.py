@@ -10,6 +10,7 @@ from serverless_ai_local.aws.bedrock.chats import STOPS, ask, chat_request, usag
 from serverless_ai_local.models import tokens
 from serverless_ai_local.models.embedding import embed
 from serverless_ai_local.models.service import ModelService
+from serverless_ai_local.plain import is_list
 
 Body = Mapping[str, Any]
 Family = Callable[[str, Body, ModelService], dict[str, Any]]
@@ -51,11 +52,11 @@ def _titan_v2(model_id: str, body: Body, models: ModelService) -> dict[str, Any]
 def _cohere(model_id: str, body: Body, models: ModelService) -> dict[str, Any]:
     _only(body, "texts", "input_type", "truncate", "embedding_types")
     texts = body.get("texts")
-    if not isinstance(texts, list) or not 1 <= len(texts) <= COHERE_TEXTS:  # pyright: ignore[reportUnknownArgumentType]
+    if not is_list(texts) or not 1 <= len(texts) <= COHERE_TEXTS:
         raise ApiError("ValidationException", f"texts must be a list of 1..{COHERE_TEXTS} texts")
     if not body.get("input_type"):
         raise ApiError("ValidationException", "input_type is required")
-    vectors = [embed(str(one), COHERE_DIMENSIONS) for one in texts]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    vectors = [embed(str(one), COHERE_DIMENSIONS) for one in texts]
     kinds = body.get("embedding_types")
     if kinds not in (None, ["float"]):
         raise ApiError("ValidationException", "the local embeddings are of the type float only")

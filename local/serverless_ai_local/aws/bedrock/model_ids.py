@@ -35,7 +35,7 @@ class Target:
 
 
 def target(model_id: str, region: str, account: str) -> Target:
-    """Where a model id leads. Raises `ApiError` (ValidationException) in Bedrock's words for an unusable one."""
+    """Where a model id leads. Raises `ApiError` in Bedrock's words for an id that cannot be."""
     arn = _ARN.fullmatch(model_id)
     name = arn["id"] if arn else model_id
     found = _ID.fullmatch(name)

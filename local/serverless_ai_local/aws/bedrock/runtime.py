@@ -28,6 +28,7 @@ from serverless_ai_local.aws.bedrock.model_ids import target
 from serverless_ai_local.aws.calls import reply
 from serverless_ai_local.models.chat import ChatAnswer, ChatRequest
 from serverless_ai_local.models.service import ModelService
+from serverless_ai_local.plain import is_mapping
 
 _MODEL: Final = re.compile(r"/model/(.+)/(?:converse|converse-stream|invoke)")
 _APPLY: Final = re.compile(r"/guardrail/(.+)/version/([^/]+)/apply")
@@ -86,7 +87,8 @@ class BedrockRuntime:
         if body.get("source") not in ("INPUT", "OUTPUT"):
             raise ApiError("ValidationException", "source must be INPUT or OUTPUT")
         of_input = body["source"] == "INPUT"
-        texts = [str((one.get("text") or {}).get("text", "")) for one in body.get("content") or ()]
+        blocks: list[Mapping[str, Any]] = [one.get("text") or {} for one in body.get("content") or ()]
+        texts = [str(one.get("text", "")) for one in blocks]
         finding = guardrail.finding("\n".join(texts), of_input=of_input)
         outputs = [{"text": guardrail.message(of_input=of_input)}] if finding else []
         return reply(
@@ -173,9 +175,9 @@ def _body(call: Call) -> dict[str, Any]:
         raise ApiError(
             "ValidationException", "Malformed input request, please reformat your input and try again."
         ) from None
-    if not isinstance(body, dict):
+    if not is_mapping(body):
         raise ApiError("ValidationException", "Malformed input request: the body is not an object.")
-    return body  # pyright: ignore[reportUnknownVariableType]
+    return body
 
 
 def _ms(started: float) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from serverless_ai_local.aws.iam import glob
 from serverless_ai_local.aws.iam.glob import Token
+from serverless_ai_local.plain import is_list, is_mapping
 
 Context = Mapping[str, Sequence[str]]
 """Condition keys in lower case, with every value a request has for them."""
@@ -23,15 +24,16 @@ class PolicyError(ValueError):
 # Keys that a request may have or lack; a policy that names any other is refused, not silently never matched.
 KNOWN_KEYS: Final = frozenset(
     {
-        "aws:currenttime", "aws:epochtime", "aws:principalaccount", "aws:principalarn", "aws:principaltype",
+        "aws:calledvia", "aws:currenttime", "aws:epochtime", "aws:multifactorauthpresent",
+        "aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:principaltype",
         "aws:requestedregion", "aws:securetransport", "aws:sourceaccount", "aws:sourcearn", "aws:sourceip",
-        "aws:sourcevpc", "aws:sourcevpce", "aws:useragent", "aws:userid", "aws:username", "aws:viaawsservice",
-        "aws:calledvia", "aws:principalorgid", "aws:multifactorauthpresent", "aws:tokenissuetime",
-        "bedrock:guardrailidentifier", "bedrock:inferenceprofilearn", "cloudwatch:namespace",
-        "dynamodb:attributes", "dynamodb:leadingkeys", "dynamodb:returnvalues", "dynamodb:select",
-        "events:detail-type", "events:eventbusinvocation", "events:source", "kms:viaservice", "kms:calleraccount",
-        "lambda:functionarn", "lambda:functionurlauthtype", "lambda:sourcefunctionarn", "s3:prefix", "s3:delimiter",
-        "s3:max-keys", "s3:x-amz-acl", "s3:x-amz-server-side-encryption", "sns:endpoint", "sns:protocol",
+        "aws:sourcevpc", "aws:sourcevpce", "aws:tokenissuetime", "aws:useragent", "aws:userid",
+        "aws:username", "aws:viaawsservice", "bedrock:guardrailidentifier", "bedrock:inferenceprofilearn",
+        "cloudwatch:namespace", "dynamodb:attributes", "dynamodb:leadingkeys", "dynamodb:returnvalues",
+        "dynamodb:select", "events:detail-type", "events:eventbusinvocation", "events:source",
+        "kms:calleraccount", "kms:viaservice", "lambda:functionarn", "lambda:functionurlauthtype",
+        "lambda:sourcefunctionarn", "s3:delimiter", "s3:max-keys", "s3:prefix", "s3:x-amz-acl",
+        "s3:x-amz-server-side-encryption", "sns:endpoint", "sns:protocol",
     }
 )  # fmt: skip
 KNOWN_FAMILIES: Final = ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/")
@@ -68,13 +70,13 @@ def _holds(operator: str, key: str, wanted: Sequence[str], context: Context) -> 
 
 
 def _keys(operator: str, keys: object) -> Mapping[str, Any]:
-    if not isinstance(keys, Mapping):
+    if not is_mapping(keys):
         raise PolicyError(f"condition operator {operator!r} needs an object of condition keys")
-    return keys  # pyright: ignore[reportUnknownVariableType]
+    return keys
 
 
 def _strings(values: object) -> list[str]:
-    items: Sequence[object] = values if isinstance(values, list) else [values]  # pyright: ignore[reportUnknownVariableType]
+    items: list[Any] = values if is_list(values) else [values]
     return [str(item).lower() if isinstance(item, bool) else str(item) for item in items]
 
 

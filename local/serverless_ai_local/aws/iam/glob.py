@@ -27,7 +27,7 @@ def tokens(pattern: str) -> list[Token]:
 def expand(pattern: str, context: Mapping[str, Sequence[str]]) -> list[Token] | None:
     """The pattern with its variables filled in; None when one has no value, so that nothing matches.
 
-    What a variable holds is taken literally: a user named `*` gets no more than that. `context` has lower-case keys.
+    What a variable holds is taken literally: a user named `*` gets no more than that. Keys are in lower case.
     """
     found: list[Token] = []
     end = 0

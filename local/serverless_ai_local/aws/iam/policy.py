@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from serverless_ai_local.aws.iam import glob
 from serverless_ai_local.aws.iam.conditions import Context, PolicyError, satisfied
+from serverless_ai_local.plain import is_list, is_mapping
 
 Document = Mapping[str, Any]
 _ELEMENTS: Final = frozenset(
@@ -58,7 +59,7 @@ def allows_service(
     source_arn: str | None = None,
     source_account: str | None = None,
 ) -> bool:
-    """Whether a resource policy lets a service principal act, e.g. `apigateway.amazonaws.com` invoke a function."""
+    """Whether a resource policy lets a service act, e.g. `apigateway.amazonaws.com` invoke a function."""
     context: dict[str, Sequence[str]] = {}
     if source_arn is not None:
         context["aws:SourceArn"] = [source_arn]
@@ -70,7 +71,7 @@ def allows_service(
 
 def _statements(document: Document) -> list[Mapping[str, Any]]:
     found = document.get("Statement", [])
-    statements: list[Mapping[str, Any]] = list(found) if isinstance(found, list) else [found]  # pyright: ignore[reportUnknownArgumentType]
+    statements: list[Mapping[str, Any]] = list(found) if is_list(found) else [found]
     for statement in statements:
         unknown = set(statement) - _ELEMENTS
         if unknown:
@@ -92,7 +93,7 @@ def _applies(statement: Mapping[str, Any], asked: Asked, context: Context) -> bo
 
 
 def _listed(statement: Mapping[str, Any], element: str, asked: str, context: Context, *, fold: bool) -> bool:
-    """Whether `Action` or `Resource` lists what is asked, or its `Not...` does not. Neither: everything is."""
+    """Whether `Action` or `Resource` lists what is asked, or its `Not...` does not; yes without either."""
     for name, wanted in ((element, True), (f"Not{element}", False)):
         if name in statement:
             patterns = _list(statement[name])
@@ -115,15 +116,14 @@ def _names_principal(named: object, asked: Asked) -> bool:
         return False
     if named == "*":
         return True
-    if not isinstance(named, Mapping):
+    if not is_mapping(named):
         raise PolicyError(f"Principal must be '*' or an object, got {named!r}")
-    kinds: Mapping[str, Any] = named  # pyright: ignore[reportUnknownVariableType]
-    for kind in kinds:
+    for kind in named:
         if kind not in _PRINCIPALS:
             raise PolicyError(f"principal type {kind!r} is not known")
     kind, who = asked.principal
-    return any(one in ("*", who) for one in _list(kinds.get(kind, [])))
+    return any(one in ("*", who) for one in _list(named.get(kind, [])))
 
 
 def _list(value: Any) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else [str(value)]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return [str(item) for item in value] if is_list(value) else [str(value)]

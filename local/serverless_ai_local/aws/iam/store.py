@@ -1,4 +1,4 @@
-"""What IAM and STS hold: keys, users, roles and their policies, read from moto's backends at the time of each call."""
+"""What IAM and STS hold: keys, users, roles and policies, read from moto's backends at each call."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ENFORCED: Final = "local_enforced"
 """Attribute of moto's record of a session that was issued here."""
 
 
-class NoSuchRole(LookupError):  # noqa: N818 - IAM's own word is NoSuchEntity
+class NoSuchRole(LookupError):
     """No role has this ARN."""
 
 

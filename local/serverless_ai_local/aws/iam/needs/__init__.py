@@ -1,4 +1,4 @@
-"""What each operation needs: IAM action, resource and condition keys, as in the Service Authorization Reference."""
+"""What each operation needs: IAM action, resource and condition keys (Service Authorization Reference)."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
 def needs(service: str, operation: str, parameters: Parameters, place: Place) -> list[Need]:
     """All that one call needs; `service` is botocore's name.
 
-    Raises `ApiError` for an operation without a row: who is bound by policies may not do what cannot be checked.
+    Raises `ApiError` for an operation without a row: what cannot be checked is not allowed.
     """
     rule = RULES.get((service, operation))
     if rule is None:
-        detail = f"the local cloud does not know which permissions {service}:{operation} needs, so no role may call it"
-        raise ApiError("AccessDeniedException", detail, 403)
+        detail = f"the local cloud does not know which permissions {service}:{operation} needs"
+        raise ApiError("AccessDeniedException", f"{detail}, so no role may call it", 403)
     try:
         return rule(parameters, place)
     except (KeyError, TypeError, AttributeError) as error:

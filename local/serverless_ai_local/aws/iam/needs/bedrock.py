@@ -1,8 +1,8 @@
 """Bedrock: a model, the profile it is called through with the models behind it, and the guardrail.
 
-Converse and ConverseStream are no IAM actions: they are authorised as InvokeModel and its streaming form. Through a
-profile the profile's ARN is needed, and the model's ARN in every region the profile may choose, under the condition
-key that says which profile it was.
+Converse and ConverseStream are no IAM actions: they are authorised as InvokeModel and its streaming form.
+Through a profile the profile's ARN is needed, and the model's in every region that the profile may
+choose, with the condition key that says which profile it was.
 """
 
 from __future__ import annotations

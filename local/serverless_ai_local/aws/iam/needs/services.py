@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from serverless_ai_local.aws.iam.needs.base import Need, Parameters, Place, Rule, anywhere, nothing, on
+from serverless_ai_local.plain import is_list
 
 
 def _queue(action: str) -> Rule:
@@ -64,11 +65,11 @@ def _secret_arn(name: str, place: Place) -> str:
 
 def _parameter(action: str, name: str) -> Rule:
     def rule(parameters: Parameters, place: Place) -> list[Need]:
-        given = parameters[name]
-        names = given if isinstance(given, list) else [given]  # pyright: ignore[reportUnknownVariableType]
+        given: Any = parameters[name]
+        names = given if is_list(given) else [given]
         return [
             Need(action=action, resource=place.arn("ssm", f"parameter/{str(one).lstrip('/')}"))
-            for one in names  # pyright: ignore[reportUnknownVariableType]
+            for one in names
         ]
 
     return rule
