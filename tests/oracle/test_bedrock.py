@@ -98,7 +98,7 @@ def body(text: str = "fine", stop: str = "end_turn", tokens: tuple[int, int] = (
     }
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     text=TEXT,
     system=st.text(max_size=30),

@@ -42,7 +42,7 @@ def queue(moto_url: str) -> str:
     return boto(moto_url).create_queue(QueueName="results")["QueueUrl"]
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.text(), st.text() | st.integers() | st.none(), max_size=4))
 def test_any_message_is_received_by_boto3_as_it_was_sent(
     moto_url: str, queue: str, body: dict[str, Any]

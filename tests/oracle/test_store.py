@@ -255,7 +255,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(VALUES)
 def test_any_value_comes_back_as_it_was(kit: Kit, value: object) -> None:
     key = WORLD.token()

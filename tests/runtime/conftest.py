@@ -7,7 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 from http_caller import Caller
+from hypothesis import settings
 from loopback import Loopback, loopback
+
+# A busy machine makes an example slow, not wrong.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ def test_keys_take_any_caller_and_do_not_tell_who_it_is(caller: str) -> None:
     assert set(key) <= set("abcdefghijklmnopqrstuvwxyz0123456789.-")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.integers(1, 400), st.integers(1, 600))
 def test_budgets_are_never_passed_under_concurrency(seed: int, caller_limit: int, total_limit: int) -> None:
     till = Till(caller_limit, total_limit)
