@@ -130,8 +130,10 @@ class LocalCloud:
             found += batch
 
     def logs(self, group: str) -> list[str]:
-        events = self.client("logs").filter_log_events(logGroupName=group)["events"]
-        return [event["message"] for event in events]
+        logs = self.client("logs")
+        if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+            return []
+        return [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
 
 
 def eventually(look: Callable[[], Any], within: float = 5.0) -> Any:

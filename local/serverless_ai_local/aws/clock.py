@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -70,7 +70,7 @@ class Clock:
         known, due = self._next.get(entry.key, (None, None))
         if known != signature:
             # Seen for the first time, or changed: what was due before does not count.
-            due = self._due_after(entry, max(now, entry.since) if entry.since > now else now)
+            due = self._due_after(entry, max(now, entry.since - timedelta(microseconds=1)))
         elif due is not None and due <= now:
             entry.run(due)
             due = self._due_after(entry, now)
