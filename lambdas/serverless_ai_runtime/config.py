@@ -28,7 +28,8 @@ class FunctionLlmConfig(NamedTuple):
     """What the Function + LLM handler must know. Empty strings and zeros mean "not used"."""
 
     model: str
-    """Model id as the cloud's API takes it (Bedrock: model id, inference profile id or ARN)."""
+    """Model id as the cloud's API takes it (Bedrock: model id, inference profile id or ARN; Foundry: name of
+    the deployment)."""
     system_prompt: str
     max_output_tokens: int
     context_tokens: int
@@ -39,9 +40,9 @@ class FunctionLlmConfig(NamedTuple):
     caller_tokens_per_day: int
     total_tokens_per_day: int
     store: str
-    """Name of the table or database of sessions, budgets and event records."""
+    """Where sessions, budgets and event records are (AWS: name of the table; Azure: URL of the container)."""
     destination: str
-    """Where results of events go (AWS: queue URL)."""
+    """Where results of events go (AWS and Azure: queue URL)."""
     guardrail_id: str
     guardrail_version: str
     log_content: bool
@@ -68,6 +69,28 @@ class GcpEdgeConfig(NamedTuple):
     """Requests that one instance lets through at once."""
 
 
+class AzureEdgeConfig(NamedTuple):
+    """What a function app on Azure must know beside its pattern: its ways in, and how long it may take."""
+
+    timeout_s: int
+    """Most seconds an invocation may take: the host tells no invocation how long it has left."""
+    queue_service: str
+    """URL of the queue service of the account that holds the events' queue; "" = there are no events."""
+    events_queue: str
+    """Name of the queue that events and schedules arrive in; its dead letters are in `NAME-poison`."""
+    schedule: str
+    """NCRONTAB expression in UTC; "" = there is no schedule."""
+    schedule_message: str
+
+
+class AzureConfig(NamedTuple):
+    """What App Service itself puts in the environment of an app with a managed identity, and its client id."""
+
+    identity_endpoint: str
+    identity_header: str
+    client_id: str
+
+
 class AwsConfig(NamedTuple):
     """What Lambda itself puts in the environment. Session credentials are re-read on every call."""
 
@@ -83,7 +106,12 @@ Config = TypeVar("Config", bound=tuple[Any, ...])
 def to_env(config: tuple[Any, ...]) -> dict[str, str]:
     """Variables that `from_env` turns back into an equal configuration."""
     fields = type(config).__annotations__
-    return {PREFIX + name.upper(): _write(value) for name, value in zip(fields, config, strict=True)}
+    return {variable(name): _write(value) for name, value in zip(fields, config, strict=True)}
+
+
+def variable(field: str) -> str:
+    """Name of the variable that holds this field of a configuration."""
+    return PREFIX + field.upper()
 
 
 def from_env(cls: type[Config], env: Mapping[str, str] | None = None) -> Config:
@@ -91,10 +119,9 @@ def from_env(cls: type[Config], env: Mapping[str, str] | None = None) -> Config:
     source = os.environ if env is None else env
     values: list[Any] = []
     for name, kind in cls.__annotations__.items():
-        variable = PREFIX + name.upper()
-        if variable not in source:
-            raise ConfigError(f"{variable} is not set; {cls.__name__} needs it")
-        values.append(_read(variable, source[variable], kind))
+        if variable(name) not in source:
+            raise ConfigError(f"{variable(name)} is not set; {cls.__name__} needs it")
+        values.append(_read(variable(name), source[variable(name)], kind))
     return cls(*values)
 
 
@@ -116,16 +143,46 @@ def aws_endpoint(service: str, host: str, env: Mapping[str, str] | None = None) 
     return (own or source.get("AWS_ENDPOINT_URL") or "https://" + host).rstrip("/")
 
 
+AZURE_EVENTS_CONNECTION = PREFIX + "EVENTS"
+"""Prefix of the app settings by which Azure's host reads the events' queue."""
+
+
+def azure_settings(edge: AzureEdgeConfig, client_id: str) -> dict[str, str]:
+    """App settings of a function app with the user-assigned identity `client_id`, beside the pattern's own."""
+    settings = {**to_env(edge), "AZURE_CLIENT_ID": client_id}
+    if edge.queue_service:
+        settings |= {
+            AZURE_EVENTS_CONNECTION + "__queueServiceUri": edge.queue_service,
+            AZURE_EVENTS_CONNECTION + "__credential": "managedidentity",
+            AZURE_EVENTS_CONNECTION + "__clientId": client_id,
+        }
+    return settings
+
+
+def azure(env: Mapping[str, str] | None = None) -> AzureConfig:
+    """Where this app gets tokens of its managed identity."""
+    source = os.environ if env is None else env
+    return AzureConfig(
+        identity_endpoint=_required(source, "IDENTITY_ENDPOINT"),
+        identity_header=_required(source, "IDENTITY_HEADER"),
+        client_id=_required(source, "AZURE_CLIENT_ID"),
+    )
+
+
 def trace_id(env: Mapping[str, str] | None = None) -> str:
     """Trace header of the running invocation (X-Ray form), or an empty string."""
     source = os.environ if env is None else env
     return source.get("_X_AMZN_TRACE_ID", "")
 
 
+_FUNCTION_NAMES = ("AWS_LAMBDA_FUNCTION_NAME", "WEBSITE_SITE_NAME")
+
+
 def function_name(env: Mapping[str, str] | None = None) -> str:
     """Name of the running function, for metrics; `local` outside a function."""
     source = os.environ if env is None else env
-    return source.get("AWS_LAMBDA_FUNCTION_NAME", "local")
+    named = (source[name] for name in _FUNCTION_NAMES if name in source)
+    return next(named, "local")
 
 
 def handler_name(env: Mapping[str, str] | None = None) -> str:

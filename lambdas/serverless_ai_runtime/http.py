@@ -240,8 +240,9 @@ def _head(request: Request, url: SplitResult) -> bytes:
 def _retry_after(headers: Mapping[str, str]) -> float:
     """Seconds that the server asks to wait, in any of the usual forms; 0.0 if it does not say."""
     try:
-        if "retry-after-ms" in headers:
-            return max(0.0, float(headers["retry-after-ms"]) / 1000)
+        for name in ("retry-after-ms", "x-ms-retry-after-ms"):
+            if name in headers:
+                return max(0.0, float(headers[name]) / 1000)
         value = headers.get("retry-after", "0")
         return max(0.0, float(value)) if value.strip().isdigit() else _until(value)
     except (ValueError, OverflowError):

@@ -1,8 +1,9 @@
 """Structured logs and metrics on standard output: one JSON line closes each invocation, metrics included.
 
-Metrics are in CloudWatch's Embedded Metric Format, which other clouds' log-based metrics read as plain
-fields. Prompts and answers are written only if the configuration says so; credentials and headers never come
-here.
+How metrics stand in the line is the cloud's choice: `embedded` for CloudWatch, which reads its own format out
+of logs; `plain` where queries over the log make them (Application Insights: the line is the message of a trace,
+`traces | extend line = parse_json(message) | summarize sum(tolong(line.Tokens))`; Cloud Logging alike). Prompts
+and answers are written only if the configuration says so; credentials and headers never come here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from serverless_ai_runtime import config
@@ -22,6 +23,25 @@ _METRICS: Final = {
     "cold_start": config.METRIC_COLD_STARTS,
     "budget_refusals": config.METRIC_BUDGET_REFUSALS,
 }
+
+Metrics = Callable[[str, Mapping[str, int], float], dict[str, Any]]
+"""Name of the function, counts by metric and Unix seconds -> fields of the closing line."""
+
+
+def embedded(function_name: str, counts: Mapping[str, int], now: float) -> dict[str, Any]:
+    """CloudWatch's Embedded Metric Format."""
+    directive = {
+        "Namespace": config.METRIC_NAMESPACE,
+        "Dimensions": [["FunctionName"]],
+        "Metrics": [{"Name": metric, "Unit": "Count"} for metric in counts],
+    }
+    metadata = {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive]}
+    return {"_aws": metadata, **plain(function_name, counts, now)}
+
+
+def plain(function_name: str, counts: Mapping[str, int], now: float) -> dict[str, Any]:
+    """Each count under its metric's name; the line says when."""
+    return {"FunctionName": function_name, **counts}
 
 
 def _to_stdout(line: str) -> None:
@@ -40,9 +60,10 @@ class Telemetry:
         world: World,
         write: Callable[[str], None] = _to_stdout,
         clock: Callable[[], float] = time.monotonic,
+        metrics: Metrics = embedded,
     ) -> None:
         self.function_name, self.log_content, self.world = function_name, log_content, world
-        self.write, self.clock = write, clock
+        self.write, self.clock, self.metrics = write, clock, metrics
         self._cold = True
 
     def begin(self, **ids: str) -> Invocation:
@@ -77,18 +98,13 @@ class Invocation:
         self._write("ERROR" if failed else "INFO", message, fields | self._metrics())
 
     def _metrics(self) -> dict[str, Any]:
-        values = {metric: self._notes.get(note) for note, metric in _METRICS.items()}
-        counted = {metric: int(value) for metric, value in values.items() if isinstance(value, int) and value}
-        if not counted:
-            return {}
-        directive = {
-            "Namespace": config.METRIC_NAMESPACE,
-            "Dimensions": [["FunctionName"]],
-            "Metrics": [{"Name": metric, "Unit": "Count"} for metric in counted],
-        }
-        now_ms = int(self._telemetry.world.now() * 1000)
-        metadata = {"Timestamp": now_ms, "CloudWatchMetrics": [directive]}
-        return {"_aws": metadata, "FunctionName": self._telemetry.function_name, **counted}
+        noted = {metric: self._notes.get(note) for note, metric in _METRICS.items()}
+        counts = {metric: int(value) for metric, value in noted.items() if isinstance(value, int) and value}
+        tokens = counts.get(config.METRIC_INPUT_TOKENS, 0) + counts.get(config.METRIC_OUTPUT_TOKENS, 0)
+        if tokens:
+            counts[config.METRIC_TOKENS] = tokens
+        telemetry = self._telemetry
+        return telemetry.metrics(telemetry.function_name, counts, telemetry.world.now()) if counts else {}
 
     def _write(self, level: str, message: str, fields: dict[str, Any]) -> None:
         now = self._telemetry.world.now()

@@ -68,6 +68,7 @@ def test_metrics_are_embedded_in_the_closing_line() -> None:
                 "Metrics": [
                     {"Name": "InputTokens", "Unit": "Count"},
                     {"Name": "ColdStarts", "Unit": "Count"},
+                    {"Name": "Tokens", "Unit": "Count"},
                 ],
             }
         ],
