@@ -10,17 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from serverless_ai_patterns.thresholds import DURATION_SHARE, alarm_tokens_per_hour
 from serverless_ai_runtime import config
+
+__all__ = [
+    "ACCESS_LOG_FORMAT",
+    "Alarm",
+    "alarm_tokens_per_hour",
+    "function_llm_alarms",
+    "function_llm_dashboard",
+]
 
 FIVE_MINUTES: Final = 300
 HOUR: Final = 3600
-
-DURATION_SHARE: Final = 0.8
-"""The p95 alarm rings at this share of the timeout: early enough to act before calls are cut off."""
-
-TOKENS_PER_HOUR_WITHOUT_BUDGET: Final = 1_000_000
-BUDGET_SHARE_PER_HOUR: Final = 0.25
-"""The token alarm rings when this share of a day's budget went in one hour."""
 
 WIDTH: Final = 8
 HEIGHT: Final = 6
@@ -62,13 +64,6 @@ class Alarm:
     comparison: Literal["GreaterThanThreshold", "GreaterThanOrEqualToThreshold"]
     evaluation_periods: int
     treat_missing_data: str = "notBreaching"
-
-
-def alarm_tokens_per_hour(total_tokens_per_day: int) -> int:
-    """Threshold of the token alarm for a daily budget (0 = no budget)."""
-    if not total_tokens_per_day:
-        return TOKENS_PER_HOUR_WITHOUT_BUDGET
-    return max(1, int(total_tokens_per_day * BUDGET_SHARE_PER_HOUR))
 
 
 def function_llm_alarms(

@@ -1,0 +1,1 @@
+"""Google Cloud facts that the Pulumi component states: permissions, delivery, alerts, prices. No SDK."""

@@ -1,0 +1,62 @@
+"""The API Gateway document of a pattern whose callers have bearer tokens of an issuer of their own."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from serverless_ai_patterns.function_llm import Jwt
+
+REPLY_S: Final = 1
+"""Added to the function's timeout before the gateway gives up (its own default is 15 s, its most 600 s)."""
+
+
+def openapi(
+    title: str, *, method: str, path: str, backend: str, auth: Jwt, timeout_s: int, jwks_uri: str | None
+) -> dict[str, Any]:
+    """One route to `backend` (the function's URL), which the gateway calls with a token of its own account.
+
+    Without `jwks_uri` the issuer's keys are found through its OpenID discovery document. There is no quota:
+    those of API Gateway count by the project of an API key and by the minute, and callers here have no key.
+    Raises ValueError for an audience that the document cannot hold. Source of the extensions, read 2026-11:
+    https://cloud.google.com/endpoints/docs/openapi/openapi-extensions
+    """
+    return {
+        "swagger": "2.0",
+        "info": {"title": title, "version": "1"},
+        "schemes": ["https"],
+        "consumes": ["application/json"],
+        "produces": ["application/json"],
+        "securityDefinitions": {"jwt": _security(auth, jwks_uri)},
+        "paths": {
+            path: {
+                method.lower(): {
+                    "operationId": path.strip("/"),
+                    "security": [{"jwt": []}],
+                    "x-google-backend": {
+                        "address": backend,
+                        "jwt_audience": backend,
+                        "path_translation": "APPEND_PATH_TO_ADDRESS",
+                        "deadline": float(timeout_s + REPLY_S),
+                    },
+                    "responses": {"200": {"description": "The answer of the model"}},
+                }
+            }
+        },
+    }
+
+
+def _security(auth: Jwt, jwks_uri: str | None) -> dict[str, Any]:
+    for audience in auth.audience:
+        if "," in audience:
+            raise ValueError(
+                f"auth.audience must hold no comma: API Gateway separates by it; got {audience!r}"
+            )
+    keys = {} if jwks_uri is None else {"x-google-jwks_uri": jwks_uri}
+    return {
+        "type": "oauth2",
+        "flow": "implicit",
+        "authorizationUrl": "",
+        "x-google-issuer": auth.issuer,
+        "x-google-audiences": ",".join(auth.audience),
+        **keys,
+    }

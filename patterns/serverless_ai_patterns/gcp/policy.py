@@ -1,0 +1,67 @@
+"""What the identities of a pattern may do on Google Cloud, as data: permissions, roles, conditions.
+
+A custom role is made where the predefined one allows more than the calls need: `roles/aiplatform.user` may
+also create and delete endpoints, `roles/datastore.user` may also list and delete everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+PREDICT: Final = ("aiplatform.endpoints.predict",)
+"""generateContent of a publisher model. Source: https://cloud.google.com/vertex-ai/docs/general/iam-permissions,
+2026-11. It holds for every model of the project: IAM cannot name one, the organisation policy
+`constraints/vertexai.allowedModels` can."""
+
+RECORDS: Final = ("datastore.entities.create", "datastore.entities.get", "datastore.entities.update")
+"""batchGet, and commit with any precondition. Source: https://cloud.google.com/firestore/docs/security/iam,
+"Required permissions for API methods", 2026-11."""
+
+# Every predefined role that a pattern grants, and what for: the written list that tests hold us to.
+ROLES: Final[Mapping[str, str]] = {
+    "roles/run.invoker": "call one service: its only permissions are run.routes.invoke and run.jobs.run",
+    "roles/pubsub.publisher": "publish to one topic: its only permission is pubsub.topics.publish",
+    "roles/pubsub.subscriber": "Pub/Sub moves a dead letter out of one subscription",
+    "roles/artifactregistry.writer": "the build pushes into the pattern's own repository",
+    "roles/logging.logWriter": "the build writes its log; logs have no narrower resource than the project",
+    "roles/storage.objectViewer": "the build reads its source, from buckets that the condition names",
+}
+NEVER: Final = ("allUsers", "allAuthenticatedUsers")
+"""Members that mean anyone: no pattern is open."""
+
+
+class Condition(NamedTuple):
+    """An IAM condition of a grant on the project, in CEL."""
+
+    title: str
+    expression: str
+
+
+def only_database(project: str, database: str) -> Condition:
+    """Documents of this database only. Source: https://cloud.google.com/firestore/docs/manage-databases,
+    "Configure per-database access permissions", 2026-11.
+    """
+    return Condition("only-own-database", f'resource.name == "projects/{project}/databases/{database}"')
+
+
+def only_buckets(prefixes: Sequence[str]) -> Condition:
+    """Buckets, and what is in them, whose names begin with one of `prefixes`."""
+    tests = [f'resource.name.startsWith("projects/_/buckets/{prefix}")' for prefix in prefixes]
+    return Condition("only-source-buckets", " || ".join(tests))
+
+
+BUILD_SOURCES: Final = "gcf-v2-sources-"
+"""Cloud Run functions copies a function's source into a bucket of this prefix and builds from there. Source:
+https://cloud.google.com/functions/docs/building, 2026-11."""
+
+
+def check_member(member: str) -> str:
+    """`member`, unless it means anyone; raises ValueError."""
+    kind, _, name = member.partition(":")
+    if member in NEVER or not kind or not name:
+        raise ValueError(
+            f"invokers must be members such as group:chat@example.com or serviceAccount:..., and never "
+            f"{' or '.join(NEVER)}; got {member!r}"
+        )
+    return member

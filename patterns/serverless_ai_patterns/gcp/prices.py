@@ -1,0 +1,89 @@
+"""What each type of resource costs in a month without a call, on Google Cloud: list prices in USD.
+
+Free tiers are per billing account and not per deployment: they are named, not subtracted. What is kept (image
+and source of the function, records, logs) is paid by the gigabyte and comes to cents: named, not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from serverless_ai_patterns.aws.prices import Idle, Price, UnpricedError
+
+READ_ON: Final = "2026-11-24"
+_LIST: Final = f"the service's price page; from memory on {READ_ON}, not compared with a price file"
+
+ALERT_CONDITION = Price(0.10, "condition of an alert policy a month", _LIST)
+SCHEDULER_JOB = Price(0.10, "job a month", _LIST)
+
+Properties = Mapping[str, Any]
+
+
+def idle(kind: str, properties: Properties) -> Idle:
+    """Idle price of a resource of Pulumi type `kind`. Raises `UnpricedError` naming what has none."""
+    if kind in FREE:
+        return Idle(0.0, FREE[kind], _LIST)
+    if kind not in _RULES:
+        raise UnpricedError(
+            f"no price is known for resource type {kind}; add it to gcp/prices.py, free or not"
+        )
+    return _RULES[kind](properties)
+
+
+_CONFIGURATION = "configuration: no charge"
+FREE: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        (
+            "gcp:apigateway/apiConfig:ApiConfig",
+            "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember",
+            "gcp:cloudrunv2/serviceIamBinding:ServiceIamBinding",
+            "gcp:firestore/field:Field",
+            "gcp:logging/projectExclusion:ProjectExclusion",
+            "gcp:logging/projectSink:ProjectSink",
+            "gcp:monitoring/dashboard:Dashboard",
+            "gcp:projects/iAMCustomRole:IAMCustomRole",
+            "gcp:projects/iAMMember:IAMMember",
+            "gcp:projects/service:Service",
+            "gcp:projects/serviceIdentity:ServiceIdentity",
+            "gcp:pubsub/subscriptionIAMMember:SubscriptionIAMMember",
+            "gcp:pubsub/topicIAMMember:TopicIAMMember",
+            "gcp:serviceaccount/account:Account",
+        ),
+        _CONFIGURATION,
+    ),
+    "gcp:apigateway/api:Api": "paid by the call",
+    "gcp:apigateway/gateway:Gateway": "paid by the call",
+    "gcp:artifactregistry/repository:Repository": "paid by the gigabyte kept: one image of the function",
+    "gcp:firestore/database:Database": "paid by the read, the write and the gigabyte kept",
+    "gcp:logging/metric:Metric": "paid by the sample; none is written while nobody calls",
+    "gcp:logging/projectBucketConfig:ProjectBucketConfig": "paid by the gigabyte written and kept",
+    "gcp:pubsub/subscription:Subscription": "paid by the gigabyte delivered and kept",
+    "gcp:pubsub/topic:Topic": "paid by the gigabyte published",
+    "gcp:storage/bucket:Bucket": "paid by the gigabyte kept: the function's zip",
+    "gcp:storage/bucketObject:BucketObject": "paid with its bucket",
+}
+
+
+def _function(properties: Properties) -> Idle:
+    warm = int(properties.get("serviceConfig", {}).get("minInstanceCount", 0))
+    if warm:
+        raise UnpricedError(f"{warm} instances kept warm have no price here; add it to gcp/prices.py")
+    return Idle(0.0, "paid by the call and its duration", _LIST)
+
+
+def _alert(properties: Properties) -> Idle:
+    count = len(properties["conditions"])
+    return Idle(count * ALERT_CONDITION.usd, f"{ALERT_CONDITION.usd:.2f} a {ALERT_CONDITION.unit}", _LIST)
+
+
+def _job(_: Properties) -> Idle:
+    why = f"{SCHEDULER_JOB.usd:.2f} a {SCHEDULER_JOB.unit}; a billing account's first three are free"
+    return Idle(SCHEDULER_JOB.usd, why, _LIST)
+
+
+_RULES: Final[Mapping[str, Callable[[Properties], Idle]]] = {
+    "gcp:cloudfunctionsv2/function:Function": _function,
+    "gcp:cloudscheduler/job:Job": _job,
+    "gcp:monitoring/alertPolicy:AlertPolicy": _alert,
+}
