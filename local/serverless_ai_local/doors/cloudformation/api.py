@@ -56,7 +56,14 @@ OPERATIONS: Final[Mapping[str, Callable[[Ask], Mapping[str, Any]]]] = {
 class CloudFormation:
     """Makes stacks of the types in `providers`. `context(region, stack name)` is what those work with."""
 
-    def __init__(self, providers: Mapping[str, Provider], context: Callable[[str, str], Context]) -> None:
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        context: Callable[[str, str], Context],
+        *,
+        head_start_s: float = HEAD_START_S,
+    ) -> None:
+        self._head_start_s = head_start_s
         self._wire = QueryService(SERVICE)
         self._desk = Desk(stacks=Stacks(context), providers=providers)
 
@@ -109,5 +116,5 @@ class CloudFormation:
         except TemplateError as error:
             raise ApiError("ValidationError", str(error)) from error
         for work in ask.started:
-            work.join(HEAD_START_S)
+            work.join(self._head_start_s)
         return self._wire.reply(call.operation, result)

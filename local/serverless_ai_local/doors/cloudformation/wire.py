@@ -99,10 +99,7 @@ def _value(shape: Shape, node: Any, place: str) -> Any:
     if shape.type_name == "structure":
         return _structure(shape, node, place)
     if shape.type_name == "list":
-        if node == "":
-            return []
-        members: dict[str, Any] = node.get("member", {}) if is_mapping(node) else {}
-        return [_value(shape.member, members[key], place) for key in sorted(members, key=int)]
+        return _members_of(shape, node, place)
     if not isinstance(node, str):
         raise ApiError("MalformedQueryString", f"{place} must be a single value")
     if shape.type_name == "boolean":
@@ -114,6 +111,18 @@ def _value(shape: Shape, node: Any, place: str) -> Any:
     if shape.type_name == "string":
         return node if not shape.enum else _one_of(node, {value: value for value in shape.enum}, place)
     raise ApiError("ValidationError", f"{place} is not supported by the local cloud")
+
+
+def _members_of(shape: Shape, node: Any, place: str) -> list[Any]:
+    if node == "":  # how the protocol writes an empty list
+        return []
+    members = node.get("member") if is_mapping(node) and list(node) == ["member"] else None
+    if not is_mapping(members):
+        raise ApiError("MalformedQueryString", f"{place} must be a list of members")
+    wrong = [key for key in members if not key.isdecimal()]
+    if wrong:
+        raise ApiError("MalformedQueryString", f"{place}.member.{wrong[0]} is not numbered")
+    return [_value(shape.member, members[key], place) for key in sorted(members, key=int)]
 
 
 def _one_of(text: str, allowed: Mapping[str, Any], place: str) -> Any:
