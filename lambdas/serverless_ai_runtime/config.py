@@ -82,8 +82,8 @@ class AzureEdgeConfig(NamedTuple):
     """NCRONTAB expression in UTC; "" = there is no schedule."""
     schedule_message: str
     requests_per_second: int = 0
-    """Requests that one instance lets through in the long run; over it the answer is 429. 0 = no limit. The edge
-    counts because no service of Azure does without an idle cost or a key beside the caller's token."""
+    """Requests that one instance lets through in the long run; over it the answer is 429; 0 = no limit. The
+    edge counts: no service of Azure does without an idle cost or a key beside the caller's token."""
     burst: int = 0
     """Requests that one instance lets through at once."""
 

@@ -1,0 +1,102 @@
+"""Function + LLM on Azure: what the function is told, and how large Flex Consumption lets it be."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from serverless_ai_patterns.azure.events import EVENTS
+from serverless_ai_patterns.azure.schedule import ncrontab
+from serverless_ai_patterns.function_llm import FunctionLlmSettings
+from serverless_ai_patterns.function_settings import FunctionSettings
+from serverless_ai_runtime.config import AzureEdgeConfig, FunctionLlmConfig, azure_settings, to_env
+
+MEMORY_MB: Final = (2048, 4096)
+"""Sizes that Flex Consumption has everywhere; 512 is refused in places (azure-rest-api-specs issue 40898)."""
+CONCURRENCY: Final = 16
+"""Requests that one instance answers at the same time: Flex Consumption's own default for 2048 MB."""
+INSTANCES: Final = (40, 1000)
+"""Smallest and largest maximum of instances that every region takes (azure-docs pull request 128255)."""
+RETENTION_DAYS: Final = (30, 730)
+"""Least and most days that a Log Analytics workspace keeps what it holds."""
+
+
+def environment(
+    settings: FunctionLlmSettings,
+    *,
+    client_id: str,
+    deployment: str,
+    model_endpoint: str,
+    queue_service: str,
+    store_url: str = "",
+    destination_url: str = "",
+) -> dict[str, str]:
+    """The app's settings as far as they are ours. An empty URL is "not made"."""
+    pattern = FunctionLlmConfig(
+        model=deployment,
+        model_endpoint=model_endpoint,
+        system_prompt=settings.llm.system_prompt,
+        max_output_tokens=settings.llm.max_output_tokens,
+        context_tokens=settings.llm.context_tokens,
+        history_turns=settings.sessions.history_turns,
+        session_ttl_s=settings.sessions.ttl_hours * 3600,
+        caller_tokens_per_day=settings.budget.caller_tokens_per_day,
+        total_tokens_per_day=settings.budget.total_tokens_per_day,
+        store=store_url,
+        destination=destination_url,
+        # Content filtering is the deployment's own: there is nothing for the handler to name.
+        guardrail_id="",
+        guardrail_version="",
+        log_content=settings.function.log_content,
+    )
+    schedule = settings.events.schedule
+    edge = AzureEdgeConfig(
+        timeout_s=settings.function.timeout_s,
+        queue_service=queue_service if takes_events(settings) else "",
+        events_queue=EVENTS if takes_events(settings) else "",
+        schedule=ncrontab(schedule) if schedule else "",
+        schedule_message=settings.events.schedule_message if schedule else "",
+        requests_per_second=settings.throttle.requests_per_second,
+        burst=settings.throttle.burst,
+    )
+    return {
+        **to_env(pattern),
+        **azure_settings(edge, client_id),
+        # A minute more than the handler takes: it is the handler that says why it gave up.
+        "AzureFunctionsJobHost__functionTimeout": f"00:01:{settings.function.timeout_s:02d}",
+    }
+
+
+def takes_events(settings: FunctionLlmSettings) -> bool:
+    """Whether there is another way in than HTTP."""
+    return bool(settings.events.schedule or settings.events.bus_filter)
+
+
+def instance_memory_mb(settings: FunctionSettings) -> int:
+    """The smallest instance with at least `memory_mb`. Raises ValueError above the largest."""
+    for size in MEMORY_MB:
+        if settings.memory_mb <= size:
+            return size
+    raise ValueError(f"function.memory_mb on Azure must be at most {MEMORY_MB[-1]}, got {settings.memory_mb}")
+
+
+def instances(settings: FunctionLlmSettings) -> int:
+    """Most instances: as set, or as many as what one rate limit lets through can keep busy.
+
+    Each instance holds the rate limit by itself, so that a bound on instances is one on the whole endpoint.
+    """
+    if settings.function.max_concurrency is not None:
+        return settings.function.max_concurrency
+    throttle = settings.throttle
+    in_flight = throttle.burst + throttle.requests_per_second * settings.function.timeout_s
+    least, most = INSTANCES
+    return min(most, max(least, -(-in_flight // CONCURRENCY)))
+
+
+def retention_days(settings: FunctionSettings) -> int:
+    """Days that logs are kept, at least what a workspace keeps anyway. Raises ValueError above its most."""
+    least, most = RETENTION_DAYS
+    if settings.log_retention_days > most:
+        raise ValueError(
+            f"function.log_retention_days on Azure must be at most {most}, got {settings.log_retention_days}"
+        )
+    return max(least, settings.log_retention_days)

@@ -1,0 +1,86 @@
+"""Built-in roles that a deployment assigns, each on one resource: what it is for, and its id.
+
+Ids: MicrosoftDocs/azure-docs, built-in-roles.md of 2026-04-09, read 2026-11-24.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Final, NamedTuple
+
+_SUBSCRIPTION: Final = re.compile(r"/subscriptions/([^/]+)/", re.IGNORECASE)
+
+
+class Role(NamedTuple):
+    """A role of Azure's own."""
+
+    name: str
+    id: str
+    use: str
+    """Which calls need it."""
+
+
+HOST_BLOBS: Final = Role(
+    "Storage Blob Data Owner",
+    "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+    "The Functions host keeps leases and its package in containers that it makes itself",
+)
+USE_QUEUE: Final = Role(
+    "Storage Queue Data Contributor",
+    "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
+    "The Functions host takes, extends and buries messages of a queue",
+)
+SEND_MESSAGES: Final = Role(
+    "Storage Queue Data Message Sender",
+    "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a",
+    "Results and events are put into a queue",
+)
+WRITE_BLOBS: Final = Role(
+    "Storage Blob Data Contributor",
+    "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+    "Event Grid puts into a container what it could not deliver",
+)
+CALL_MODEL: Final = Role(
+    "Cognitive Services OpenAI User",
+    "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd",
+    "Chat completions of the account's deployments",
+)
+WRITE_TELEMETRY: Final = Role(
+    "Monitoring Metrics Publisher",
+    "3913510d-42f4-4e42-8a64-420c390055eb",
+    "Logs and traces reach Application Insights, which takes no key",
+)
+READ_SECRET: Final = Role(
+    "Key Vault Secrets User",
+    "4633458b-17de-408a-b874-0445c86b69e6",
+    "An app setting is filled in from a secret",
+)
+USE_KEY: Final = Role(
+    "Key Vault Crypto Service Encryption User",
+    "e147488a-f6f5-4113-8e2d-b22465e65bf6",
+    "A service wraps what it keeps with your key",
+)
+
+COSMOS_DATA_CONTRIBUTOR: Final = "00000000-0000-0000-0000-000000000002"
+"""Cosmos DB Built-in Data Contributor: not a role of Azure RBAC but of each account's own data plane."""
+
+
+def definition_id(scope: str, role: Role) -> str:
+    """The role as seen from the subscription of resource `scope`."""
+    return (
+        f"/subscriptions/{subscription_of(scope)}/providers/Microsoft.Authorization/roleDefinitions/{role.id}"
+    )
+
+
+def assignment_name(scope: str, principal_id: str, role_id: str) -> str:
+    """The GUID an assignment is named by: the same for the same grant, another one for any other."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{scope.lower()}|{principal_id.lower()}|{role_id.lower()}"))
+
+
+def subscription_of(resource_id: str) -> str:
+    """Raises ValueError for what is not a resource's id."""
+    match = _SUBSCRIPTION.match(resource_id)
+    if match is None:
+        raise ValueError(f"a resource id begins with /subscriptions/ID/; got {resource_id!r}")
+    return match[1]
