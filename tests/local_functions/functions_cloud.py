@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+
 from serverless_ai_local.aws import moto_backends
 from serverless_ai_local.functions import Limits
 from serverless_ai_local.functions.task_root import Runtime
@@ -25,7 +26,7 @@ ACCOUNT = "123456789012"
 _numbers = itertools.count(1)
 
 
-def lambda_trust(service: str = "lambda.amazonaws.com") -> dict[str, Any]:
+def trust_in(service: str = "lambda.amazonaws.com") -> dict[str, Any]:
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     return {"Version": "2012-10-17", "Statement": [statement]}
 
@@ -61,7 +62,9 @@ class LocalCloud:
 
     def role(self, *statements: dict[str, Any], service: str = "lambda.amazonaws.com") -> str:
         iam, name = self.client("iam"), f"role{next(_numbers)}"
-        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(lambda_trust(service)))["Role"]["Arn"]
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust_in(service)))["Role"][
+            "Arn"
+        ]
         self.permit(arn, *statements)
         return arn
 

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from functions_cloud import LocalCloud
 from hypothesis import given
 from hypothesis import strategies as st
+
 from serverless_ai_local.aws import emf, statistics
 from serverless_ai_local.aws.alarms import judge
 
@@ -22,7 +23,9 @@ def alarm(cloud: LocalCloud, name: str, **changes: Any) -> None:
         "EvaluationPeriods": 1, "Threshold": 10, "ComparisonOperator": "GreaterThanThreshold",
         "TreatMissingData": "notBreaching", **changes,
     }  # fmt: skip
-    cloud.client("cloudwatch").put_metric_alarm(**{key: value for key, value in settings.items() if value is not None})
+    cloud.client("cloudwatch").put_metric_alarm(
+        **{key: value for key, value in settings.items() if value is not None}
+    )
 
 
 def put(cloud: LocalCloud, metric: str, *values: float, **more: Any) -> None:
@@ -91,8 +94,12 @@ def test_a_change_of_state_is_published_once(cloud: LocalCloud) -> None:
     url, queue = cloud.queue({"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage"})
     sns = cloud.client("sns")
     topic = sns.create_topic(Name="alarms")["TopicArn"]
-    statement = {"Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"}, "Action": "sns:Publish",
-                 "Resource": topic}  # fmt: skip
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": topic,
+    }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
@@ -125,8 +132,8 @@ def test_a_functions_errors_and_its_dead_letters_set_off_alarms(cloud: LocalClou
     alarm(cloud, "FnErrors", Namespace="AWS/Lambda", MetricName="Errors", Threshold=1,
           ComparisonOperator="GreaterThanOrEqualToThreshold",
           Dimensions=[{"Name": "FunctionName", "Value": name}])  # fmt: skip
-    alarm(cloud, "FnDead", Namespace="AWS/SQS", MetricName="ApproximateNumberOfMessagesVisible", Statistic="Maximum",
-          Threshold=1, ComparisonOperator="GreaterThanOrEqualToThreshold",
+    alarm(cloud, "FnDead", Namespace="AWS/SQS", MetricName="ApproximateNumberOfMessagesVisible",
+          Statistic="Maximum", Threshold=1, ComparisonOperator="GreaterThanOrEqualToThreshold",
           Dimensions=[{"Name": "QueueName", "Value": queue.split(":")[-1]}])  # fmt: skip
     assert (state(cloud, "FnErrors"), state(cloud, "FnDead")) == ("OK", "OK")
     cloud.error(name)
@@ -163,8 +170,9 @@ def test_composite_alarms_are_refused_by_name(cloud: LocalCloud) -> None:
 
 def of(points: list[float | None], **changes: Any) -> str:
     settings = {
-        "comparison_operator": "GreaterThanOrEqualToThreshold", "threshold": 5, "evaluation_periods": len(points),
-        "datapoints_to_alarm": None, "treat_missing_data": None, "state_value": "KEPT", "state_reason": "", **changes,
+        "comparison_operator": "GreaterThanOrEqualToThreshold", "threshold": 5, "datapoints_to_alarm": None,
+        "evaluation_periods": len(points), "treat_missing_data": None, "state_value": "KEPT",
+        "state_reason": "", **changes,
     }  # fmt: skip
     found: Any = SimpleNamespace(**settings)
     return judge(found, points)[0]
@@ -187,7 +195,10 @@ def test_how_many_points_must_breach() -> None:
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1))
 def test_statistics_keep_their_order(samples: list[float]) -> None:
-    found = [statistics.value(samples, name) for name in ("Minimum", "p0", "p10", "p50", "p99.9", "p100", "Maximum")]
+    found = [
+        statistics.value(samples, name)
+        for name in ("Minimum", "p0", "p10", "p50", "p99.9", "p100", "Maximum")
+    ]
     numbers = [number for number in found if number is not None]
     assert len(numbers) == len(found)
     assert numbers == sorted(numbers)
@@ -217,7 +228,9 @@ def test_a_metric_line_is_read_whole() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["plain", "{}", '{"_aws": 5}', '{"_aws": {"LogGroup": "x"}}', '["_aws"]', '{"_aws"'])
+@pytest.mark.parametrize(
+    "text", ["plain", "{}", '{"_aws": 5}', '{"_aws": {"LogGroup": "x"}}', '["_aws"]', '{"_aws"']
+)
 def test_other_lines_are_no_metrics(text: str) -> None:
     assert emf.metrics(text) == []
 

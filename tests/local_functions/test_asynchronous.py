@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from functions_cloud import ACCOUNT, REGION, LocalCloud, allow, eventually, start
+
 from serverless_ai_local.functions.asynchronous import retry_seconds
 
 # Fails as often as the event says, counting in a file that outlives the process.
@@ -34,11 +35,16 @@ def destinations(cloud: LocalCloud, **settings: Any) -> tuple[str, str, str]:
     """A flaky function whose role may send to its two destinations; returns name and the queues' URLs."""
     success, success_arn = cloud.queue()
     failure, failure_arn = cloud.queue()
-    role = cloud.role(allow("logs:*"), allow("sqs:SendMessage", on=success_arn), allow("sqs:SendMessage", on=failure_arn))
+    role = cloud.role(
+        allow("logs:*"), allow("sqs:SendMessage", on=success_arn), allow("sqs:SendMessage", on=failure_arn)
+    )
     name = cloud.function(FLAKY, role=role)
     cloud.client("lambda").put_function_event_invoke_config(
         FunctionName=name,
-        DestinationConfig={"OnSuccess": {"Destination": success_arn}, "OnFailure": {"Destination": failure_arn}},
+        DestinationConfig={
+            "OnSuccess": {"Destination": success_arn},
+            "OnFailure": {"Destination": failure_arn},
+        },
         **settings,
     )
     return name, success, failure
@@ -96,7 +102,9 @@ def test_the_number_of_retries_is_the_deployed_one(cloud: LocalCloud, tmp_path: 
     assert json.loads(message["Body"])["requestContext"]["approximateInvokeCount"] == 1
 
 
-def test_a_dead_letter_is_the_event_itself_with_the_error_in_its_attributes(cloud: LocalCloud, tmp_path: Any) -> None:
+def test_a_dead_letter_is_the_event_itself_with_the_error_in_its_attributes(
+    cloud: LocalCloud, tmp_path: Any
+) -> None:
     url, arn = cloud.queue()
     role = cloud.role(allow("logs:*"), allow("sqs:SendMessage", on=arn))
     name = cloud.function(FLAKY, role=role, DeadLetterConfig={"TargetArn": arn})
@@ -104,7 +112,9 @@ def test_a_dead_letter_is_the_event_itself_with_the_error_in_its_attributes(clou
     request_id = cloud.raw(name, event, InvocationType="Event")["ResponseMetadata"]["RequestId"]
     [message] = eventually(lambda: cloud.received(url))
     assert json.loads(message["Body"]) == event
-    attributes = {key: (one["DataType"], one["StringValue"]) for key, one in message["MessageAttributes"].items()}
+    attributes = {
+        key: (one["DataType"], one["StringValue"]) for key, one in message["MessageAttributes"].items()
+    }
     assert attributes == {
         "RequestID": ("String", request_id),
         "ErrorCode": ("Number", "200"),
@@ -116,9 +126,13 @@ def test_destinations_can_be_topics_functions_and_buses(cloud: LocalCloud, tmp_p
     url, queue_arn = cloud.queue({"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage"})
     sns, events = cloud.client("sns"), cloud.client("events")
     topic = sns.create_topic(Name="results")["TopicArn"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn, Attributes={"RawMessageDelivery": "true"})
+    sns.subscribe(
+        TopicArn=topic, Protocol="sqs", Endpoint=queue_arn, Attributes={"RawMessageDelivery": "true"}
+    )
     note = tmp_path / "second"
-    second = cloud.function(f"def handler(e, c): open({str(note)!r}, 'w').write(e['requestContext']['condition'])")
+    second = cloud.function(
+        f"def handler(e, c): open({str(note)!r}, 'w').write(e['requestContext']['condition'])"
+    )
     second_arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{second}"
     bus = events.create_event_bus(Name="results")["EventBusArn"]
     events.put_rule(Name="all", EventBusName="results", EventPattern='{"source": ["lambda"]}')
@@ -155,7 +169,8 @@ def test_a_destination_without_permission_is_said_to_lose_the_event(
     assert cloud.received(failure) == []
     statistics = cloud.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/Lambda", MetricName="DestinationDeliveryFailures", Period=60, Statistics=["Sum"],
-        Dimensions=[{"Name": "FunctionName", "Value": name}], StartTime=time.time() - 60, EndTime=time.time() + 60,
+        Dimensions=[{"Name": "FunctionName", "Value": name}],
+        StartTime=time.time() - 60, EndTime=time.time() + 60,
     )  # fmt: skip
     assert [point["Sum"] for point in statistics["Datapoints"]] == [1.0]
 
@@ -175,7 +190,9 @@ def test_a_throttled_event_waits_and_is_processed(cloud: LocalCloud, tmp_path: A
     cloud.client("lambda").delete_function_concurrency(FunctionName=name)
 
 
-def test_with_a_reservation_of_zero_events_go_to_the_destination_at_once(cloud: LocalCloud, tmp_path: Any) -> None:
+def test_with_a_reservation_of_zero_events_go_to_the_destination_at_once(
+    cloud: LocalCloud, tmp_path: Any
+) -> None:
     name, _, failure = destinations(cloud)
     cloud.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     cloud.raw(name, {"note": str(tmp_path / "note"), "failures": 0}, InvocationType="Event")
@@ -212,19 +229,21 @@ def test_events_of_a_function_that_is_deleted_are_said_to_be_lost(
     cloud: LocalCloud, tmp_path: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     name = cloud.function(FLAKY)
-    request_id = cloud.raw(
-        name, {"note": str(tmp_path / "note"), "failures": 99}, InvocationType="Event"
-    )["ResponseMetadata"]["RequestId"]
+    request_id = cloud.raw(name, {"note": str(tmp_path / "note"), "failures": 99}, InvocationType="Event")[
+        "ResponseMetadata"
+    ]["RequestId"]
     cloud.client("lambda").delete_function(FunctionName=name)
     eventually(lambda: f"lost: event {request_id}" in caplog.text)
 
 
-def test_what_waits_when_the_cloud_stops_is_said_to_be_lost(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_waits_when_the_cloud_stops_is_said_to_be_lost(
+    tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     running, stop = start(retry_s=60)
     name = running.function(FLAKY)
-    request_id = running.raw(
-        name, {"note": str(tmp_path / "note"), "failures": 99}, InvocationType="Event"
-    )["ResponseMetadata"]["RequestId"]
+    request_id = running.raw(name, {"note": str(tmp_path / "note"), "failures": 99}, InvocationType="Event")[
+        "ResponseMetadata"
+    ]["RequestId"]
     eventually(lambda: [line for line in running.logs(f"/aws/lambda/{name}") if line.startswith("REPORT")])
     stop()
     eventually(lambda: f"lost: event {request_id}" in caplog.text)
@@ -233,7 +252,9 @@ def test_what_waits_when_the_cloud_stops_is_said_to_be_lost(tmp_path: Any, caplo
 @pytest.mark.parametrize("text", ["soon", "-1", "", "nan"])
 def test_the_retry_time_must_be_a_number_of_seconds(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_ASYNC_RETRY_SECONDS", text)
-    with pytest.raises(ValueError, match="LOCAL_ASYNC_RETRY_SECONDS must be a number of seconds from 0 to 3600"):
+    with pytest.raises(
+        ValueError, match="LOCAL_ASYNC_RETRY_SECONDS must be a number of seconds from 0 to 3600"
+    ):
         retry_seconds()
     monkeypatch.setenv("LOCAL_ASYNC_RETRY_SECONDS", "0.2")
     assert retry_seconds() == 0.2

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 from functions_cloud import LocalCloud, eventually, start
+
 from serverless_ai_local.functions import Limits
 
 SLOW = """
@@ -24,7 +25,9 @@ def test_concurrent_invocations_run_in_as_many_processes_that_are_reused_later(c
     name = cloud.function(SLOW)
 
     def pid(seconds: float) -> int:
-        return json.loads(cloud.events.functions.invoke(ARN + name, json.dumps({"s": seconds}).encode()).payload)
+        return json.loads(
+            cloud.events.functions.invoke(ARN + name, json.dumps({"s": seconds}).encode()).payload
+        )
 
     with ThreadPoolExecutor(4) as pool:
         first = list(pool.map(pid, [0.4] * 4))
@@ -37,7 +40,7 @@ def test_reserved_concurrency_throttles_with_429_and_lambdas_reason(cloud: Local
     cloud.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(cloud.events.functions.invoke, ARN + name, b'{"s": 0.5}')
-        eventually(lambda: cloud.events.functions.environments())
+        eventually(cloud.events.functions.environments)
         eventually(lambda: cloud.events.functions.invoke(ARN + name, b"{}").status == 429, within=0.4)
         with pytest.raises(ClientError) as refused:
             cloud.raw(name, {})
@@ -76,7 +79,8 @@ def test_the_accounts_limit_throttles_functions_without_a_reservation(small: Loc
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(small.events.functions.invoke, ARN + name, b'{"s": 0.5}')
         refused = eventually(
-            lambda: (answer := small.events.functions.invoke(ARN + name, b"{}")).status == 429 and answer, within=0.4
+            lambda: (answer := small.events.functions.invoke(ARN + name, b"{}")).status == 429 and answer,
+            within=0.4,
         )
         assert running.result().error is None
     assert json.loads(refused.payload)["Reason"] == "ConcurrentInvocationLimitExceeded"
@@ -85,7 +89,9 @@ def test_the_accounts_limit_throttles_functions_without_a_reservation(small: Loc
 def test_idle_environments_end_after_a_while(small: LocalCloud) -> None:
     name = small.function(SLOW)
     small.invoke(name)
-    eventually(lambda: not [one for one in small.events.functions.environments() if one.deployed.name == name])
+    eventually(
+        lambda: not [one for one in small.events.functions.environments() if one.deployed.name == name]
+    )
     assert small.invoke(name) > 0
 
 

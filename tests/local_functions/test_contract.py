@@ -68,7 +68,9 @@ def name(either: LocalCloud) -> str:
     return either.function(CODE, Timeout=1)
 
 
-def test_a_cold_start_is_followed_by_warm_invocations_in_the_same_process(either: LocalCloud, name: str) -> None:
+def test_a_cold_start_is_followed_by_warm_invocations_in_the_same_process(
+    either: LocalCloud, name: str
+) -> None:
     first = either.raw(name, {"n": 1}, LogType="Tail")
     second = either.raw(name, {"n": 2}, LogType="Tail")
     a, b = json.loads(first["Payload"]), json.loads(second["Payload"])
@@ -149,7 +151,12 @@ def test_a_killed_process_names_its_signal(either: LocalCloud) -> None:
 @pytest.mark.parametrize(
     ("code", "handler", "kind", "message"),
     [
-        ("import nothing_there", "app.handler", "Runtime.ImportModuleError", "No module named 'nothing_there'"),
+        (
+            "import nothing_there",
+            "app.handler",
+            "Runtime.ImportModuleError",
+            "No module named 'nothing_there'",
+        ),
         ("", "missing.handler", "Runtime.ImportModuleError", "Unable to import module 'missing'"),
         ("x = 1", "app.handler", "Runtime.HandlerNotFound", "Handler 'handler' missing on module 'app'"),
         ("def x(: pass", "app.handler", "Runtime.UserCodeSyntaxError", "Syntax error in module 'app'"),

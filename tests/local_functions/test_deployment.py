@@ -13,6 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 from functions_cloud import LocalCloud, allow, eventually, zipped
 
+HERE = "us-east-1:123456789012"
+FILES = "arn:aws:elasticfilesystem:us-east-1:1:access-point/fsap-01234567890123456"
 PID = "import os\ndef handler(e, c): return [os.getpid(), os.environ.get('V'), c.memory_limit_in_mb, {tag!r}]"
 
 
@@ -57,7 +59,9 @@ def test_an_invocation_that_runs_is_finished_by_the_old_code(cloud: LocalCloud) 
     import threading
 
     answers: list[bytes] = []
-    call = threading.Thread(target=lambda: answers.append(cloud.events.functions.invoke(arn, b'{"s": 0.5}').payload))
+    call = threading.Thread(
+        target=lambda: answers.append(cloud.events.functions.invoke(arn, b'{"s": 0.5}').payload)
+    )
     call.start()
     eventually(lambda: [one for one in cloud.events.functions.environments() if one.deployed.name == name])
     cloud.client("lambda").update_function_code(FunctionName=name, ZipFile=zipped(app=code.format(tag="new")))
@@ -140,21 +144,22 @@ def test_an_event_invoke_config_is_replaced_by_put_and_merged_by_update(cloud: L
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"Runtime": "nodejs22.x"}, "the runtime nodejs22.x does not run locally; python3.* and provided.* do"),
+        ({"Runtime": "nodejs22.x"}, "nodejs22.x does not run locally; python3.* and provided.* do"),
         ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, "reserved keys.*AWS_REGION"),
         ({"Environment": {"Variables": {"BIG": "x" * 5000}}}, "exceeded the 4KB limit"),
-        ({"FileSystemConfigs": [{"Arn": "arn:aws:elasticfilesystem:us-east-1:1:access-point/fsap-01234567890123456",
-                                 "LocalMountPath": "/mnt/x"}]}, "does not offer FileSystemConfigs"),
+        ({"FileSystemConfigs": [{"Arn": FILES, "LocalMountPath": "/mnt/x"}]}, "not offer FileSystemConfigs"),
         ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "SnapStart is not offered locally"),
         ({"Timeout": 901}, "Timeout must be a whole number from 1 to 900, got 901"),
         ({"MemorySize": 10_241}, "MemorySize must be a whole number from 128 to 10240, got 10241"),
-        ({"DeadLetterConfig": {"TargetArn": "arn:aws:kinesis:us-east-1:123456789012:stream/s"}}, "cannot be a target"),
-        ({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:123456789012:q"}}, "to call SendMessage on"),
-        ({"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}, "to call CreateNetworkInterface"),
+        ({"DeadLetterConfig": {"TargetArn": f"arn:aws:kinesis:{HERE}:stream/s"}}, "cannot be a target"),
+        ({"DeadLetterConfig": {"TargetArn": f"arn:aws:sqs:{HERE}:q"}}, "to call SendMessage on"),
+        ({"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}, "CreateNetworkInterface"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )  # fmt: skip
-def test_what_cannot_run_is_refused_by_name(cloud: LocalCloud, settings: dict[str, Any], message: str) -> None:
+def test_what_cannot_run_is_refused_by_name(
+    cloud: LocalCloud, settings: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ClientError, match=message):
         cloud.function(PID, **settings)
     name = cloud.function(PID)
@@ -166,7 +171,9 @@ def test_a_destination_needs_the_roles_permission(cloud: LocalCloud) -> None:
     name = cloud.function(PID)
     destination = {"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:123456789012:q"}}
     with pytest.raises(ClientError, match="does not have permissions to call SendMessage on"):
-        cloud.client("lambda").put_function_event_invoke_config(FunctionName=name, DestinationConfig=destination)
+        cloud.client("lambda").put_function_event_invoke_config(
+            FunctionName=name, DestinationConfig=destination
+        )
 
 
 def test_code_that_is_not_a_zip_is_an_error_of_the_function(cloud: LocalCloud) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from serverless_ai_local.aws.event_patterns import PatternError, compile_pattern
 
 
@@ -58,7 +59,8 @@ def test_filters(filters: list[Any], yes: list[Any], no: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "filters", [["x"], [None], [{"prefix": "x"}], [{"anything-but": "x"}], [{"numeric": ["<", 1]}], [{"exists": True}]]
+    "filters",
+    [["x"], [None], [{"prefix": "x"}], [{"anything-but": "x"}], [{"numeric": ["<", 1]}], [{"exists": True}]],
 )
 def test_an_absent_field_matches_nothing(filters: list[Any]) -> None:
     assert not matches(field(*filters), {"b": "x"})
@@ -170,8 +172,11 @@ def reference(filters: list[Any], present: bool, value: Any) -> bool:
             return bool(values) is argument
         tests = {
             "prefix": lambda item: isinstance(item, str) and item[: len(argument)] == argument,
-            "suffix": lambda item: isinstance(item, str) and item[len(item) - len(argument) :] == argument
-            and len(item) >= len(argument),
+            "suffix": lambda item: (
+                isinstance(item, str)
+                and item[len(item) - len(argument) :] == argument
+                and len(item) >= len(argument)
+            ),
             "equals-ignore-case": lambda item: isinstance(item, str) and item.lower() == argument.lower(),
             "anything-but": lambda item: item != argument,
             "numeric": lambda item: type(item) in (int, float) and item >= argument[1],

@@ -9,12 +9,19 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from functions_cloud import ACCOUNT, REGION, LocalCloud, allow, eventually
+
 from serverless_ai_local.aws.event_input import InputError, look_up, require, shape
 
-FROM_EVENTS = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+FROM_EVENTS = {
+    "Effect": "Allow",
+    "Principal": {"Service": "events.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+}
 
 
-def rule(cloud: LocalCloud, name: str, pattern: dict[str, Any], *targets: dict[str, Any], **settings: Any) -> str:
+def rule(
+    cloud: LocalCloud, name: str, pattern: dict[str, Any], *targets: dict[str, Any], **settings: Any
+) -> str:
     """A rule with targets; returns its ARN."""
     events = cloud.client("events")
     arn = events.put_rule(Name=name, EventPattern=json.dumps(pattern), **settings)["RuleArn"]
@@ -42,7 +49,9 @@ def messages(cloud: LocalCloud, url: str, count: int = 1) -> list[dict[str, Any]
 
 def listener(cloud: LocalCloud, note: Any) -> tuple[str, str]:
     """A function that writes down the events it gets: name and ARN."""
-    name = cloud.function(f"import json\ndef handler(e, c): open({str(note)!r}, 'a').write(json.dumps(e) + '\\n')")
+    name = cloud.function(
+        f"import json\ndef handler(e, c): open({str(note)!r}, 'a').write(json.dumps(e) + '\\n')"
+    )
     return name, f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
 
 
@@ -66,12 +75,12 @@ def test_a_matching_event_reaches_a_queue_as_eventbridge_writes_it(cloud: LocalC
     }
 
 
-def test_a_function_gets_the_event_only_if_its_policy_lets_this_rule(cloud: LocalCloud, tmp_path: Any) -> None:
+def test_a_function_gets_the_event_only_if_its_policy_lets_this_rule(
+    cloud: LocalCloud, tmp_path: Any
+) -> None:
     dead, dead_arn = cloud.queue(FROM_EVENTS)
     name, arn = listener(cloud, tmp_path / "note")
-    rule_arn = rule(
-        cloud, "fn", {"source": ["fn1"]}, {"Arn": arn, "DeadLetterConfig": {"Arn": dead_arn}}
-    )
+    rule_arn = rule(cloud, "fn", {"source": ["fn1"]}, {"Arn": arn, "DeadLetterConfig": {"Arn": dead_arn}})
     event_id = put(cloud, "fn1", {"n": 1})
     [letter] = messages(cloud, dead)
     assert json.loads(letter["Body"])["id"] == event_id
@@ -90,7 +99,8 @@ def test_a_function_gets_the_event_only_if_its_policy_lets_this_rule(cloud: Loca
     assert json.loads((tmp_path / "note").read_text())["detail"] == {"n": 3}
     assert cloud.received(dead) == []
     statistics = cloud.client("cloudwatch").get_metric_statistics(
-        Namespace="AWS/Events", MetricName="FailedInvocations", Dimensions=[{"Name": "RuleName", "Value": "fn"}],
+        Namespace="AWS/Events", MetricName="FailedInvocations",
+        Dimensions=[{"Name": "RuleName", "Value": "fn"}],
         StartTime=time.time() - 60, EndTime=time.time() + 60, Period=300, Statistics=["Sum"],
     )  # fmt: skip
     assert [point["Sum"] for point in statistics["Datapoints"]] == [2.0]
@@ -127,7 +137,13 @@ def test_a_bus_hands_on_to_another_bus_a_topic_and_a_log_group(cloud: LocalCloud
     url, queue = cloud.queue({"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage"})
     events, sns, logs = cloud.client("events"), cloud.client("sns"), cloud.client("logs")
     bus = events.create_event_bus(Name="second")["EventBusArn"]
-    rule(cloud, "on-second", {"source": ["hop"]}, {"Arn": queue, "InputPath": "$.detail"}, EventBusName="second")
+    rule(
+        cloud,
+        "on-second",
+        {"source": ["hop"]},
+        {"Arn": queue, "InputPath": "$.detail"},
+        EventBusName="second",
+    )
     topic = sns.create_topic(Name="hops")["TopicArn"]
     statement = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish",
                  "Resource": topic}  # fmt: skip
@@ -136,8 +152,12 @@ def test_a_bus_hands_on_to_another_bus_a_topic_and_a_log_group(cloud: LocalCloud
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
     logs.create_log_group(logGroupName="/aws/events/hops")
     group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/events/hops"
-    statement = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
-                 "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": f"{group}:*"}  # fmt: skip
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": f"{group}:*",
+    }
     logs.put_resource_policy(
         policyName="events", policyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     )
@@ -176,7 +196,9 @@ def test_a_role_that_does_not_trust_eventbridge_delivers_nothing(
         ({"Source": "x", "DetailType": "x", "Detail": "[1]"}, "MalformedDetail"),
     ],
 )
-def test_an_entry_that_is_not_an_event_fails_alone(cloud: LocalCloud, entry: dict[str, str], code: str) -> None:
+def test_an_entry_that_is_not_an_event_fails_alone(
+    cloud: LocalCloud, entry: dict[str, str], code: str
+) -> None:
     good = {"Source": "x", "DetailType": "x", "Detail": "{}"}
     answer = cloud.client("events").put_events(Entries=[good, entry])
     assert answer["FailedEntryCount"] == 1
@@ -205,7 +227,9 @@ def test_limits_of_put_events(cloud: LocalCloud) -> None:
         ({"ScheduleExpression": "at(2030-01-01T00:00:00)"}, "EventBridge Scheduler's"),
     ],
 )
-def test_a_rule_that_would_never_work_is_refused(cloud: LocalCloud, settings: dict[str, str], message: str) -> None:
+def test_a_rule_that_would_never_work_is_refused(
+    cloud: LocalCloud, settings: dict[str, str], message: str
+) -> None:
     with pytest.raises(ClientError, match=message):
         cloud.client("events").put_rule(Name="never", **settings)
 
@@ -214,12 +238,21 @@ def test_a_rule_that_would_never_work_is_refused(cloud: LocalCloud, settings: di
     ("target", "message"),
     [
         ({"Arn": "arn:aws:kinesis:us-east-1:123456789012:stream/s"}, "kinesis stream is not offered locally"),
-        ({"Arn": "arn:aws:states:us-east-1:123456789012:stateMachine:s"}, "states stateMachine is not offered"),
+        (
+            {"Arn": "arn:aws:states:us-east-1:123456789012:stateMachine:s"},
+            "states stateMachine is not offered",
+        ),
         ({"Arn": "nothing"}, "is not an ARN|not valid"),
-        ({"Arn": "arn:aws:sqs:us-east-1:123456789012:q", "InputPath": "$.a[?(@.b)]"}, "is not a field or an index"),
+        (
+            {"Arn": "arn:aws:sqs:us-east-1:123456789012:q", "InputPath": "$.a[?(@.b)]"},
+            "is not a field or an index",
+        ),
         ({"Arn": "arn:aws:sqs:us-east-1:123456789012:q", "Input": "{"}, "Input must be JSON"),
         ({"Arn": "arn:aws:sqs:us-east-1:123456789012:q", "Input": "{}", "InputPath": "$"}, "only one of"),
-        ({"Arn": "arn:aws:sqs:us-east-1:123456789012:q", "EcsParameters": {"TaskDefinitionArn": "x"}}, "EcsParameters"),
+        (
+            {"Arn": "arn:aws:sqs:us-east-1:123456789012:q", "EcsParameters": {"TaskDefinitionArn": "x"}},
+            "EcsParameters",
+        ),
     ],
 )
 def test_a_target_that_is_not_offered_is_refused_by_name(
@@ -271,7 +304,9 @@ def test_a_template_is_filled_from_the_event(paths: dict[str, str], template: st
 
 
 def test_whole_events_in_templates() -> None:
-    target = {"InputTransformer": {"InputTemplate": '{"all": <aws.events.event.json>, "head": <aws.events.event>}'}}
+    target = {
+        "InputTransformer": {"InputTemplate": '{"all": <aws.events.event.json>, "head": <aws.events.event>}'}
+    }
     shaped = json.loads(shape(target, EVENT, rule_arn="arn:rule/orders"))
     assert shaped["all"] == EVENT
     assert shaped["head"] == {key: value for key, value in EVENT.items() if key != "detail"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
 import pytest
 from functions_cloud import LocalCloud, allow, zipped
@@ -55,7 +55,7 @@ def test_only_the_standard_library_and_the_zip_can_be_imported(cloud: LocalCloud
 def test_the_path_starts_with_the_zip_and_has_no_site_packages(cloud: LocalCloud) -> None:
     seen = cloud.invoke(cloud.function(SHOW))
     assert seen["path"][0] == seen["env"]["LAMBDA_TASK_ROOT"]
-    assert not [entry for entry in seen["path"] if "site-packages" in entry or os.getcwd() in entry]
+    assert not [entry for entry in seen["path"] if "site-packages" in entry or str(Path.cwd()) in entry]
 
 
 def test_running_leaves_no_bytecode_in_the_task_root(cloud: LocalCloud) -> None:
@@ -73,7 +73,9 @@ def test_running_leaves_no_bytecode_in_the_task_root(cloud: LocalCloud) -> None:
 def test_layers_can_be_imported_and_later_ones_win(cloud: LocalCloud) -> None:
     def layer(text: str) -> str:
         content = {"ZipFile": zipped(python__shared=text)}
-        return cloud.client("lambda").publish_layer_version(LayerName="shared", Content=content)["LayerVersionArn"]
+        return cloud.client("lambda").publish_layer_version(LayerName="shared", Content=content)[
+            "LayerVersionArn"
+        ]
 
     layers = [layer("x = 'first'"), layer("x = 'second'")]
     code = "import shared\ndef handler(e, c): return shared.x"
@@ -97,5 +99,7 @@ def test_two_functions_do_not_share_code_or_variables(cloud: LocalCloud) -> None
 
 def test_a_role_that_does_not_trust_lambda_cannot_be_a_functions_role(cloud: LocalCloud) -> None:
     role = cloud.role(allow("logs:*"), service="events.amazonaws.com")
-    with pytest.raises(cloud.client("lambda").exceptions.InvalidParameterValueException, match="cannot be assumed"):
+    with pytest.raises(
+        cloud.client("lambda").exceptions.InvalidParameterValueException, match="cannot be assumed"
+    ):
         cloud.function(SHOW, role=role)

@@ -32,7 +32,8 @@ cloud, stop = start()
 name = cloud.function({code!r}, Timeout=600)
 arn = "arn:aws:lambda:us-east-1:123456789012:function:" + name
 print(*cloud.invoke(name), flush=True)
-threading.Thread(target=cloud.events.functions.invoke, args=(arn, ('{{"hang": "%s"}}' % sys.argv[1]).encode())).start()
+event = ('{{"hang": "%s"}}' % sys.argv[1]).encode()
+threading.Thread(target=cloud.events.functions.invoke, args=(arn, event)).start()
 print("started", flush=True)
 sys.stdin.readline()
 stop()
@@ -109,8 +110,12 @@ def test_the_guard_itself_ends_when_the_cloud_stops() -> None:
     running, stop = start()
     group = os.getpgid(0)
     stop()
-    listing = subprocess.run(["/bin/ps", "-eo", "ppid,args"], capture_output=True, text=True, check=True).stdout
-    mine = [line for line in listing.splitlines() if line.split()[0] == str(os.getpid()) and "guard.py" in line]
+    listing = subprocess.run(
+        ["/bin/ps", "-eo", "ppid,args"], capture_output=True, text=True, check=True
+    ).stdout
+    mine = [
+        line for line in listing.splitlines() if line.split()[0] == str(os.getpid()) and "guard.py" in line
+    ]
     # Other clouds of this test session may run; this one's guard watched over a directory that is gone.
     assert all(Path(line.split()[-1]).exists() for line in mine)
     assert group == os.getpgid(0)

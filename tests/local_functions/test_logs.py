@@ -62,10 +62,19 @@ def test_json_logs_have_platform_records(cloud: LocalCloud) -> None:
     lines = cloud.logs(f"/aws/lambda/{name}")
     assert lines.pop(2) == "hello"
     init, start, report = (json.loads(line) for line in lines)
-    assert [init["type"], start["type"], report["type"]] == ["platform.initStart", "platform.start", "platform.report"]
+    assert [init["type"], start["type"], report["type"]] == [
+        "platform.initStart",
+        "platform.start",
+        "platform.report",
+    ]
     assert start["record"]["requestId"] == request_id
     assert report["record"]["status"] == "success"
-    assert set(report["record"]["metrics"]) >= {"durationMs", "billedDurationMs", "memorySizeMB", "initDurationMs"}
+    assert set(report["record"]["metrics"]) >= {
+        "durationMs",
+        "billedDurationMs",
+        "memorySizeMB",
+        "initDurationMs",
+    }
 
 
 def test_a_system_log_level_of_warn_keeps_only_the_failures(cloud: LocalCloud) -> None:
@@ -213,14 +222,21 @@ def test_metrics_in_log_lines_reach_cloudwatch_with_their_dimensions(
 
 def test_an_active_trace_can_be_read_back(cloud: LocalCloud) -> None:
     role = cloud.role(allow("logs:*"), allow("xray:PutTraceSegments", "xray:PutTelemetryRecords"))
-    code = "import os\ndef handler(e, c):\n    if e: raise ValueError('no')\n    return os.environ['_X_AMZN_TRACE_ID']"
+    code = """
+        import os
+        def handler(event, context):
+            if event: raise ValueError("no")
+            return os.environ["_X_AMZN_TRACE_ID"]
+    """
     name = cloud.function(code, role=role, TracingConfig={"Mode": "Active"})
     header = cloud.invoke(name)
     assert header.endswith("Sampled=1")
     trace_id = header.split(";")[0].removeprefix("Root=")
     xray = cloud.client("xray")
     [trace] = xray.batch_get_traces(TraceIds=[trace_id])["Traces"]
-    service, function = sorted((json.loads(one["Document"]) for one in trace["Segments"]), key=lambda one: one["origin"])
+    service, function = sorted(
+        (json.loads(one["Document"]) for one in trace["Segments"]), key=lambda one: one["origin"]
+    )
     assert (service["origin"], function["origin"]) == ("AWS::Lambda", "AWS::Lambda::Function")
     assert function["parent_id"] == service["id"]
     assert [part["name"] for part in function["subsegments"]] == ["Initialization", "Invocation"]
@@ -233,7 +249,9 @@ def test_an_active_trace_can_be_read_back(cloud: LocalCloud) -> None:
     assert used >= {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 
 
-def test_a_role_that_may_not_trace_runs_without_traces(cloud: LocalCloud, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_role_that_may_not_trace_runs_without_traces(
+    cloud: LocalCloud, caplog: pytest.LogCaptureFixture
+) -> None:
     role = cloud.role(allow("logs:*"), allow("xray:PutTelemetryRecords"))
     name = cloud.function(PRINT, role=role, TracingConfig={"Mode": "Active"})
     with caplog.at_level(logging.WARNING):

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from functions_cloud import ACCOUNT, REGION, LocalCloud, allow, eventually, lambda_trust
+from functions_cloud import ACCOUNT, REGION, LocalCloud, allow, eventually, trust_in
+
 from serverless_ai_local.admin import AdminCall
 from serverless_ai_local.aws.clock import Clock
 
@@ -23,11 +24,15 @@ def note(tmp_path: Any) -> Any:
 
 @pytest.fixture
 def function_arn(cloud: LocalCloud, note: Any) -> str:
-    name = cloud.function(f"import json\ndef handler(e, c): open({str(note)!r}, 'a').write(json.dumps(e) + '\\n')")
+    name = cloud.function(
+        f"import json\ndef handler(e, c): open({str(note)!r}, 'a').write(json.dumps(e) + '\\n')"
+    )
     return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
 
 
-def schedule(cloud: LocalCloud, name: str, target: dict[str, Any], expression: str = "rate(1 day)", **more: Any) -> str:
+def schedule(
+    cloud: LocalCloud, name: str, target: dict[str, Any], expression: str = "rate(1 day)", **more: Any
+) -> str:
     return cloud.client("scheduler").create_schedule(
         Name=name, ScheduleExpression=expression, FlexibleTimeWindow={"Mode": "OFF"}, Target=target, **more
     )["ScheduleArn"]
@@ -60,7 +65,9 @@ def test_a_schedule_invokes_its_function_with_context_attributes_filled_in(
     assert cloud.ledger.checks(role.rsplit("/", 1)[1])[0]["action"] == "lambda:InvokeFunction"
 
 
-def test_without_an_input_the_target_gets_schedulers_own_event(cloud: LocalCloud, function_arn: str, note: Any) -> None:
+def test_without_an_input_the_target_gets_schedulers_own_event(
+    cloud: LocalCloud, function_arn: str, note: Any
+) -> None:
     role = cloud.role(allow("lambda:InvokeFunction"), service=TRUSTED)
     arn = schedule(cloud, "plain", {"Arn": function_arn, "RoleArn": role})
     fire(cloud, "plain")
@@ -69,7 +76,9 @@ def test_without_an_input_the_target_gets_schedulers_own_event(cloud: LocalCloud
     assert event["resources"] == [arn]
 
 
-def test_what_the_role_may_not_do_becomes_a_dead_letter_with_its_reason(cloud: LocalCloud, function_arn: str) -> None:
+def test_what_the_role_may_not_do_becomes_a_dead_letter_with_its_reason(
+    cloud: LocalCloud, function_arn: str
+) -> None:
     url, queue = cloud.queue()
     role = cloud.role(allow("sqs:SendMessage", on=queue), service=TRUSTED)
     target = {"Arn": function_arn, "RoleArn": role, "Input": '{"a": 1}', "DeadLetterConfig": {"Arn": queue}}
@@ -113,8 +122,10 @@ def test_a_role_that_does_not_trust_scheduler_is_refused_when_deployed_and_when_
         schedule(cloud, "wrong", {"Arn": function_arn, "RoleArn": cloud.role(allow("lambda:InvokeFunction"))})
     role = cloud.role(allow("lambda:InvokeFunction"), service=TRUSTED)
     schedule(cloud, "later", {"Arn": function_arn, "RoleArn": role})
-    trust = lambda_trust("lambda.amazonaws.com")
-    cloud.client("iam").update_assume_role_policy(RoleName=role.rsplit("/", 1)[1], PolicyDocument=json.dumps(trust))
+    trust = trust_in("lambda.amazonaws.com")
+    cloud.client("iam").update_assume_role_policy(
+        RoleName=role.rsplit("/", 1)[1], PolicyDocument=json.dumps(trust)
+    )
     assert "does not let scheduler.amazonaws.com assume it" in fire(cloud, "later")["error"]
 
 
@@ -123,10 +134,12 @@ def test_a_trust_policy_can_be_narrowed_to_a_schedule_group(cloud: LocalCloud, f
     group = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/"
     cloud.client("scheduler").create_schedule_group(Name="mine")
     for name, works in (("mine", True), ("default", False)):
-        trust = {"Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Principal": {"Service": TRUSTED}, "Action": "sts:AssumeRole",
-            "Condition": {"StringEquals": {"aws:SourceArn": group + "mine", "aws:SourceAccount": ACCOUNT}}}]}  # fmt: skip
-        cloud.client("iam").update_assume_role_policy(RoleName=role.rsplit("/", 1)[1], PolicyDocument=json.dumps(trust))
+        trust = trust_in(TRUSTED)
+        sources = {"aws:SourceArn": group + "mine", "aws:SourceAccount": ACCOUNT}
+        trust["Statement"][0]["Condition"] = {"StringEquals": sources}
+        cloud.client("iam").update_assume_role_policy(
+            RoleName=role.rsplit("/", 1)[1], PolicyDocument=json.dumps(trust)
+        )
         target = {"Arn": function_arn, "RoleArn": role}
         if works:
             schedule(cloud, "narrow", target, GroupName=name)
@@ -162,12 +175,17 @@ def test_queues_topics_and_buses_are_targets(cloud: LocalCloud) -> None:
         ({"expression": "rate(1 minutes)"}, "singular only for 1"),
         ({"ScheduleExpressionTimezone": "Mars/Olympus"}, "there is no timezone"),
         ({"GroupName": "nowhere"}, "Schedule group nowhere does not exist"),
-        ({"target": {"Arn": "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"}}, "is not offered locally; these services"),
+        (
+            {"target": {"Arn": "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"}},
+            "is not offered locally; these services",
+        ),
         ({"target": {"Arn": "nothing"}}, "is not an ARN"),
         ({"target": {"EcsParameters": {"TaskDefinitionArn": "x"}}}, "Target.EcsParameters is not offered"),
     ],
 )
-def test_a_schedule_that_would_never_work_is_refused(cloud: LocalCloud, change: dict[str, Any], message: str) -> None:
+def test_a_schedule_that_would_never_work_is_refused(
+    cloud: LocalCloud, change: dict[str, Any], message: str
+) -> None:
     role = cloud.role(service=TRUSTED)
     target = {"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q", "RoleArn": role, **change.pop("target", {})}
     with pytest.raises(ClientError, match=message):
@@ -224,7 +242,9 @@ def test_the_clock_runs_what_is_due_once_and_not_what_was_due_before(
     assert cloud.received(url) == []
 
 
-def test_start_end_timezone_and_deletion_after_the_last_run(cloud: LocalCloud, clock: Clock, hands: Hands) -> None:
+def test_start_end_timezone_and_deletion_after_the_last_run(
+    cloud: LocalCloud, clock: Clock, hands: Hands
+) -> None:
     url, queue = cloud.queue()
     role = cloud.role(allow("sqs:SendMessage"), service=TRUSTED)
 
@@ -233,7 +253,9 @@ def test_start_end_timezone_and_deletion_after_the_last_run(cloud: LocalCloud, c
 
     begin, end = hands.now + timedelta(hours=2), hands.now + timedelta(hours=4, minutes=30)
     make("between", "rate(1 hour)", StartDate=begin, EndDate=end)
-    once = (hands.now + timedelta(hours=1)).strftime("at(%Y-%m-%dT19:00:00)")  # 11:00 UTC will have been 19:00
+    once = (hands.now + timedelta(hours=1)).strftime(
+        "at(%Y-%m-%dT19:00:00)"
+    )  # 11:00 UTC will have been 19:00
     make("once", once, ScheduleExpressionTimezone="Asia/Singapore", ActionAfterCompletion="DELETE")
     for _ in range(12 * 8):
         clock.tick()
@@ -256,7 +278,9 @@ def test_a_rule_with_a_schedule_runs_by_the_clock(cloud: LocalCloud, clock: Cloc
         clock.tick()
         hands.now += timedelta(minutes=1)
     found: list[Any] = []
-    eventually(lambda: found.extend(json.loads(one["Body"]) for one in cloud.received(url)) or len(found) >= 2)
+    eventually(
+        lambda: found.extend(json.loads(one["Body"]) for one in cloud.received(url)) or len(found) >= 2
+    )
     assert [(one["source"], one["detail-type"], one["resources"]) for one in found] == [
         ("aws.events", "Scheduled Event", [arn])
     ] * 2

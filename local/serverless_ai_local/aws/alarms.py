@@ -31,12 +31,16 @@ _COMPARE: Final[Mapping[str, tuple[Callable[[float, float], bool], str]]] = {
     "LessThanOrEqualToThreshold": (operator.le, "less than or equal to"),
 }
 _MISSING: Final = ("missing", "notBreaching", "breaching", "ignore")
-_ACTIONS: Final = {"ALARM": "alarm_actions", "OK": "ok_actions", "INSUFFICIENT_DATA": "insufficient_data_actions"}
+_ACTIONS: Final = {
+    "ALARM": "alarm_actions",
+    "OK": "ok_actions",
+    "INSUFFICIENT_DATA": "insufficient_data_actions",
+}
 _log = logging.getLogger(__name__)
 
 
 class Alarms:
-    """Evaluates every alarm on a tick and when alarms are asked for. Periods end now: a breach shows at once."""
+    """Evaluates every alarm on a tick and when asked for. Periods end now, so that a breach shows at once."""
 
     def __init__(
         self,
@@ -169,7 +173,7 @@ class Alarms:
 
 
 def judge(alarm: Alarm, points: Sequence[float | None]) -> tuple[str, str]:
-    """The state that these data points, the latest first, put an alarm in, and the reason in CloudWatch's words."""
+    """The state that data points (the latest first) put an alarm in, and the reason in CloudWatch's words."""
     compare, words = _COMPARE[alarm.comparison_operator]
     threshold = float(alarm.threshold)
     needed = int(alarm.datapoints_to_alarm or alarm.evaluation_periods)
@@ -199,13 +203,17 @@ def _require(given: Mapping[str, Any]) -> None:
         raise ApiError("ValidationError", f"the statistic {statistic!r} is not offered locally")
     if given.get("ComparisonOperator") not in _COMPARE:
         known = ", ".join(_COMPARE)
-        raise ApiError("ValidationError", f"ComparisonOperator {given.get('ComparisonOperator')!r} is not one of {known}")
+        raise ApiError(
+            "ValidationError", f"ComparisonOperator {given.get('ComparisonOperator')!r} is not one of {known}"
+        )
     if given.get("TreatMissingData", "missing") not in _MISSING:
         raise ApiError("ValidationError", f"TreatMissingData must be one of {', '.join(_MISSING)}")
     for name in ("AlarmActions", "OKActions", "InsufficientDataActions"):
         for action in given.get(name) or ():
             if action.split(":")[2:3] not in (["sns"], ["lambda"]):
-                raise ApiError("ValidationError", f"the action {action} is not offered locally; sns and lambda are")
+                raise ApiError(
+                    "ValidationError", f"the action {action} is not offered locally; sns and lambda are"
+                )
 
 
 def _refuse(call: Call) -> Response:

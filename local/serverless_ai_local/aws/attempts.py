@@ -34,19 +34,21 @@ class Attempts:
     """Runs deliveries in the background, each with its retry policy."""
 
     def __init__(self, *, retry_s: float) -> None:
-        """`retry_s`: seconds before the first retry; each further one waits twice as long, at most 60 times it."""
+        """`retry_s`: seconds before the first retry; each further one waits twice as long, up to 60 times."""
         self._retry_s = retry_s
         self._stopped = threading.Event()
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="delivery")
 
-    def later(self, send: Callable[[int], None], policy: Mapping[str, Any], dead: Callable[[Failure], None]) -> None:
+    def later(
+        self, send: Callable[[int], None], policy: Mapping[str, Any], dead: Callable[[Failure], None]
+    ) -> None:
         """Like `now`, in the background."""
         self._workers.submit(self._safely, send, policy, dead)
 
     def now(
         self, send: Callable[[int], None], policy: Mapping[str, Any], dead: Callable[[Failure], None]
     ) -> Failure | None:
-        """Deliver with retries. `send` gets the attempt's number (from 1); `dead` gets the failure, if it is one."""
+        """Deliver with retries. `send` gets the attempt's number (from 1); `dead` gets what was given up."""
         failure = self._try(send, policy)
         if failure is not None:
             dead(failure)
@@ -57,7 +59,9 @@ class Attempts:
         self._stopped.set()
         self._workers.shutdown(wait=False, cancel_futures=True)
 
-    def _safely(self, send: Callable[[int], None], policy: Mapping[str, Any], dead: Callable[[Failure], None]) -> None:
+    def _safely(
+        self, send: Callable[[int], None], policy: Mapping[str, Any], dead: Callable[[Failure], None]
+    ) -> None:
         try:
             self.now(send, policy, dead)
         except Exception:
@@ -81,4 +85,6 @@ class Attempts:
                 return Failure(code=code, message=message, attempts=attempt, exhausted="MaximumRetryAttempts")
             delay = self._retry_s * min(2 ** (attempt - 1), _LONGEST_DELAY)
             if time.monotonic() + delay > until or self._stopped.wait(delay):
-                return Failure(code=code, message=message, attempts=attempt, exhausted="MaximumEventAgeInSeconds")
+                return Failure(
+                    code=code, message=message, attempts=attempt, exhausted="MaximumEventAgeInSeconds"
+                )

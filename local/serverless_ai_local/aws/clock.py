@@ -39,10 +39,13 @@ class _Entry:
 
 
 class Clock:
-    """Runs what is due, in the background. A flexible time window is ignored: everything is due at its time."""
+    """Runs what is due, in the background. Flexible time windows are ignored: all is due at its time."""
 
     def __init__(
-        self, scheduler: Scheduler, targets: EventTargets, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        scheduler: Scheduler,
+        targets: EventTargets,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._scheduler, self._targets, self._now = scheduler, targets, now
         self._stopped = threading.Event()
@@ -119,7 +122,9 @@ class Clock:
                     timezone="UTC",
                     since=known[0][2] if known is not None else self._now(),
                     until=None,
-                    run=lambda moment, rule=rule: self._targets.deliver(rule, _scheduled_event(rule.arn, moment)),
+                    run=lambda moment, rule=rule: self._targets.deliver(
+                        rule, _scheduled_event(rule.arn, moment)
+                    ),
                     last=_nothing,
                 )
 

@@ -1,4 +1,4 @@
-"""Hands a message to another service for a service: with a role's permission, or by the target's own policy."""
+"""Hands messages from one service to another: with a role's permission, or by the target's own policy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from moto.awslambda.exceptions import UnknownFunctionException
 from moto.logs.models import logs_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
@@ -131,17 +130,9 @@ class Deliveries:
                 self._roles.check(sender.arn, sender.session, action, target.text)
             except ApiError as error:
                 raise Undeliverable(NO_PERMISSIONS, error.message) from error
-        elif not self._lets(target, sender, action):
-            raise Undeliverable(
-                NO_PERMISSIONS,
-                f"no policy of {target.text} lets {sender.principal} {action} for {sender.source_arn}",
-            )
-
-    def _lets(self, target: Arn, service: Service, action: str) -> bool:
-        try:
-            return resource_policies.allow(target, service, action)
-        except UnknownFunctionException:
-            raise Undeliverable(NO_RESOURCE, f"there is no function {target.text}") from None
+        elif not resource_policies.allow(target, sender, action):
+            who, why = sender.principal, sender.source_arn
+            raise Undeliverable(NO_PERMISSIONS, f"no policy of {target.text} lets {who} {action} for {why}")
 
 
 def _kind(value: str | int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from serverless_ai_local.aws.json_values import is_array, is_number, is_object
+from serverless_ai_local.plain import is_list, is_mapping, is_number
 
 MAX_DIMENSIONS: Final = 30
 MAX_VALUES: Final = 100
@@ -38,14 +38,14 @@ def metrics(line: str) -> list[Datum]:
         fields: Any = json.loads(line)
     except ValueError:
         return []
-    metadata: Any = fields.get("_aws") if is_object(fields) else None
-    if not is_object(fields) or not is_object(metadata) or "CloudWatchMetrics" not in metadata:
+    metadata: Any = fields.get("_aws") if is_mapping(fields) else None
+    if not is_mapping(fields) or not is_mapping(metadata) or "CloudWatchMetrics" not in metadata:
         return []
     moment = metadata.get("Timestamp")
     if not is_number(moment):
         raise EmfError(f"_aws.Timestamp must be a number of milliseconds, got {moment!r}")
     directives = metadata["CloudWatchMetrics"]
-    if not is_array(directives):
+    if not is_list(directives):
         raise EmfError("_aws.CloudWatchMetrics must be a list")
     return [datum for entry in directives for datum in _directive(entry, fields, moment / 1000)]
 
@@ -81,7 +81,7 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
 
 def _numbers(fields: Mapping[str, Any], name: str) -> tuple[float, ...]:
     value = fields.get(name)
-    values = value if is_array(value) else [value]
+    values = value if is_list(value) else [value]
     if not 1 <= len(values) <= MAX_VALUES:
         raise EmfError(f"metric {name!r} must have 1 to {MAX_VALUES} values, got {len(values)}")
     numbers = tuple(float(one) for one in values if is_number(one))

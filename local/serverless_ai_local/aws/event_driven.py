@@ -1,17 +1,18 @@
-"""Functions and everything that sets them off, put together: one object for the composition of the local cloud."""
+"""Functions and everything that sets them off, put together for the composition of the local cloud."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from serverless_ai_local.admin import AdminCall, AdminRoutes
 from serverless_ai_local.aws.alarms import Alarms
 from serverless_ai_local.aws.api import Handler, Operations
+from serverless_ai_local.aws.arns import Arn
 from serverless_ai_local.aws.attempts import Attempts
 from serverless_ai_local.aws.clock import Clock
 from serverless_ai_local.aws.event_targets import EventTargets
 from serverless_ai_local.aws.events import Events
-from serverless_ai_local.aws.json_values import is_object
 from serverless_ai_local.aws.lambda_api import LambdaApi
 from serverless_ai_local.aws.logs import FunctionLogs
 from serverless_ai_local.aws.metrics import Metrics
@@ -21,6 +22,7 @@ from serverless_ai_local.aws.tracing import Tracing
 from serverless_ai_local.functions import FunctionHost, Limits
 from serverless_ai_local.functions.asynchronous import retry_seconds
 from serverless_ai_local.functions.task_root import Runtime
+from serverless_ai_local.plain import is_mapping
 
 
 class EventDriven:
@@ -45,7 +47,7 @@ class EventDriven:
             roles=roles,
             endpoint=url,
             logs=FunctionLogs(roles, self.metrics),
-            put_event=lambda bus, entry: self._events.put(bus, entry),
+            put_event=self._put_event,
             failures=self.metrics,
             observers=(self.metrics, Tracing(roles)),
             runtime=runtime,
@@ -88,8 +90,11 @@ class EventDriven:
         self._attempts.stop()
         self.functions.stop()
 
+    def _put_event(self, bus: Arn, entry: Mapping[str, Any]) -> None:
+        self._events.put(bus, entry)
+
     def _duplicate(self, call: AdminCall) -> dict[str, int]:
-        times: object = call.body.get("times") if is_object(call.body) else None
+        times: object = call.body.get("times") if is_mapping(call.body) else None
         if not isinstance(times, int) or isinstance(times, bool) or not 1 <= times <= 100:
             raise ValueError(f'the body must be {{"times": N}} with N from 1 to 100, got {call.body!r}')
         self._events.duplicate(times)

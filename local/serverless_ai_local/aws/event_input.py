@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from serverless_ai_local.aws.calls import section
 from serverless_ai_local.aws.delivery import dumps
-from serverless_ai_local.aws.json_values import is_array, is_object
+from serverless_ai_local.plain import is_list, is_mapping
 
 _STEP: Final = re.compile(r"""\.([A-Za-z_@][\w@-]*)|\[(\d+)\]|\['([^']*)'\]|\["([^"]*)"\]""")
 _VARIABLE: Final = re.compile(r"<([\w.-]+)>")
@@ -62,9 +62,9 @@ def look_up(event: Any, path: str) -> Any:
     """What a JSON path leads to; a value of its own if it leads nowhere. Raises `InputError`."""
     for step in _steps(path):
         if isinstance(step, int):
-            event = event[step] if is_array(event) and step < len(event) else _MISSING
+            event = event[step] if is_list(event) and step < len(event) else _MISSING
         else:
-            event = event[step] if is_object(event) and step in event else _MISSING
+            event = event[step] if is_mapping(event) and step in event else _MISSING
     return event
 
 
@@ -78,13 +78,15 @@ def _steps(path: str) -> list[str | int]:
         if step is None:
             raise InputError(f"the path {path!r} has {path[position:]!r}, which is not a field or an index")
         name, index, single, double = step.groups()
-        steps.append(int(index) if index is not None else next(x for x in (name, single, double) if x is not None))
+        steps.append(
+            int(index) if index is not None else next(x for x in (name, single, double) if x is not None)
+        )
         position = step.end()
     return steps
 
 
 def _render(template: str, values: Mapping[str, Any]) -> str:
-    """Fill in variables. Inside quotes a value is inserted as text, outside as JSON; without a value it is empty."""
+    """Fill in variables: inside quotes as text, outside as JSON; one without a value is empty."""
     parts: list[str] = []
     position, quoted = 0, False
     for variable in _VARIABLE.finditer(template):
@@ -105,5 +107,5 @@ def _render(template: str, values: Mapping[str, Any]) -> str:
     return "".join([*parts, template[position:]])
 
 
-def _in_quotes(text: str, quoted: bool) -> bool:  # noqa: FBT001 - a state, not an option
+def _in_quotes(text: str, quoted: bool) -> bool:
     return quoted ^ (len(re.findall(r'(?<!\\)(?:\\\\)*"', text)) % 2 == 1)

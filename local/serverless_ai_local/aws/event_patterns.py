@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from serverless_ai_local.aws.json_values import is_array, is_number, is_object
+from serverless_ai_local.plain import is_list, is_mapping, is_number
 
 Test = Callable[[Any], bool]
 """Whether one value of the event fits."""
@@ -35,7 +35,7 @@ def compile_pattern(text: str) -> Callable[[Mapping[str, Any]], bool]:
         pattern: Any = json.loads(text, object_pairs_hook=_without_doubles)
     except json.JSONDecodeError as error:
         raise PatternError(f"it is not JSON: {error}") from None
-    if not is_object(pattern) or not pattern:
+    if not is_mapping(pattern) or not pattern:
         raise PatternError("it must be an object with at least one field")
     return _object(pattern, "")
 
@@ -48,36 +48,36 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _object(pattern: Mapping[str, Any], path: str) -> Node:
-    """All fields must fit, and one of the alternatives of `$or`. An array of objects fits if one of them does."""
+    """All fields must fit, and one alternative of `$or`. An array of objects fits if one of them does."""
     tests: list[tuple[str, Node]] = []
     alternatives: list[Node] = []
     for name, value in pattern.items():
         where = f"{path}.{name}" if path else name
-        if name == "$or" and is_array(value):
+        if name == "$or" and is_list(value):
             alternatives = [_alternative(one, path) for one in value]
             if len(alternatives) < 2:
                 raise PatternError("$or needs at least two alternatives")
-        elif is_object(value):
+        elif is_mapping(value):
             tests.append((name, _object(value, where)))
-        elif is_array(value):
+        elif is_list(value):
             tests.append((name, _leaf(value, where)))
         else:
             raise PatternError(f"{where} must be an object or an array")
 
     def one(value: Any) -> bool:
-        fields: Mapping[str, Any] = value if is_object(value) else {}
+        fields: Mapping[str, Any] = value if is_mapping(value) else {}
         return all(test(fields.get(name, _ABSENT)) for name, test in tests) and (
             not alternatives or any(test(value) for test in alternatives)
         )
 
     def node(value: Any) -> bool:
-        return any(one(item) for item in value) if is_array(value) and value else one(value)
+        return any(one(item) for item in value) if is_list(value) and value else one(value)
 
     return node
 
 
 def _alternative(pattern: Any, path: str) -> Node:
-    if not is_object(pattern) or not pattern:
+    if not is_mapping(pattern) or not pattern:
         raise PatternError("each alternative of $or must be an object with at least one field")
     return _object(pattern, path)
 
@@ -90,9 +90,9 @@ def _leaf(filters: Sequence[Any], path: str) -> Node:
 
 
 def _filter(wanted: Any, path: str) -> Node:
-    if is_array(wanted):
+    if is_list(wanted):
         raise PatternError(f"{path}: an array inside an array is not allowed")
-    if not is_object(wanted):
+    if not is_mapping(wanted):
         return _any_value(lambda value: _same(value, wanted))
     if len(wanted) != 1:
         raise PatternError(f"{path}: one match type at a time, got {', '.join(sorted(wanted)) or 'none'}")
@@ -119,10 +119,10 @@ def _any_value(test: Test) -> Node:
 
 def _values(value: Any) -> Iterator[Any]:
     """The scalars at a place of the event: those of an array, however nested; none of an object."""
-    if is_array(value):
+    if is_list(value):
         for item in value:
             yield from _values(item)
-    elif value is not _ABSENT and not is_object(value):
+    elif value is not _ABSENT and not is_mapping(value):
         yield value
 
 
@@ -139,7 +139,7 @@ def _text(argument: Any, path: str) -> str:
 
 def _affix(has: Callable[[str, str], bool]) -> Callable[[Any, str], Test]:
     def make(argument: Any, path: str) -> Test:
-        if is_object(argument) and list(argument) == ["equals-ignore-case"]:
+        if is_mapping(argument) and list(argument) == ["equals-ignore-case"]:
             folded = _text(argument["equals-ignore-case"], path).casefold()
             return lambda value: isinstance(value, str) and has(value.casefold(), folded)
         wanted = _text(argument, path)
@@ -182,13 +182,15 @@ def _cidr(argument: Any, path: str) -> Test:
 
 
 def _numeric(argument: Any, path: str) -> Test:
-    if not is_array(argument) or len(argument) not in (2, 4):
+    if not is_list(argument) or len(argument) not in (2, 4):
         raise PatternError(f"{path} needs one or two comparisons, e.g. ['>', 0, '<=', 5]")
     terms = argument
     tests: list[Test] = []
     for sign, bound in zip(terms[::2], terms[1::2], strict=True):
         if not isinstance(sign, str) or sign not in _COMPARE:
-            raise PatternError(f"{path}: unrecognized numeric range operator {sign}; there are {', '.join(_COMPARE)}")
+            raise PatternError(
+                f"{path}: unrecognized numeric range operator {sign}; there are {', '.join(_COMPARE)}"
+            )
         if not is_number(bound) or abs(bound) > NUMBER_LIMIT:
             raise PatternError(f"{path}: {bound!r} is not a number from -{NUMBER_LIMIT} to {NUMBER_LIMIT}")
         tests.append(_comparison(sign, bound))
@@ -203,13 +205,15 @@ def _comparison(sign: str, bound: float) -> Test:
 
 
 def _anything_but(argument: Any, path: str) -> Test:
-    if is_object(argument):
+    if is_mapping(argument):
         if len(argument) != 1 or next(iter(argument)) not in _BUT:
-            raise PatternError(f"{path}: unrecognized match type {', '.join(argument)}; there are {', '.join(_BUT)}")
+            raise PatternError(
+                f"{path}: unrecognized match type {', '.join(argument)}; there are {', '.join(_BUT)}"
+            )
         [(kind, inner)] = argument.items()
-        tests = [_match_type(kind, choice, path) for choice in (inner if is_array(inner) else [inner])]
+        tests = [_match_type(kind, choice, path) for choice in (inner if is_list(inner) else [inner])]
     else:
-        items = argument if is_array(argument) else [argument]
+        items = argument if is_list(argument) else [argument]
         if not items or not all(isinstance(item, str) or is_number(item) for item in items):
             raise PatternError(f"{path} needs strings or numbers")
         tests: list[Test] = [lambda value: any(_same(value, item) for item in items)]

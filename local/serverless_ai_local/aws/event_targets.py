@@ -118,7 +118,13 @@ class EventTargets:
         try:
             self._deliveries.queue(arns.parse(queue), text, service, attributes=attributes)
         except Undeliverable as error:
-            _log.warning("lost: an event of rule %s for %s: %s; and %s", rule.name, target["Arn"], failure.message, error)
+            _log.warning(
+                "lost: an event of rule %s for %s: %s; and %s",
+                rule.name,
+                target["Arn"],
+                failure.message,
+                error,
+            )
 
 
 def _kind(arn: Arn) -> str:

@@ -49,7 +49,7 @@ class Events:
         return {("events", name): handler for name, handler in offered.items()}
 
     def duplicate(self, times: int) -> None:
-        """Deliver the next event this many times more than once: EventBridge promises at least once, no more."""
+        """Deliver the next event this many times more: EventBridge promises at least once, and no more."""
         with self._lock:
             self._duplicates += times
 
@@ -68,9 +68,13 @@ class Events:
     def _put_events(self, call: Call) -> Response:
         entries: list[dict[str, Any]] = parameters(call)["Entries"]
         if not 1 <= len(entries) <= MAX_ENTRIES:
-            raise ApiError("ValidationException", f"PutEvents takes 1 to {MAX_ENTRIES} entries, got {len(entries)}")
+            raise ApiError(
+                "ValidationException", f"PutEvents takes 1 to {MAX_ENTRIES} entries, got {len(entries)}"
+            )
         if sum(len(str(entry.get("Detail", "")).encode()) for entry in entries) > MAX_BYTES:
-            raise ApiError("ValidationException", "Total size of the entries in the request is over the limit.")
+            raise ApiError(
+                "ValidationException", "Total size of the entries in the request is over the limit."
+            )
         results: list[dict[str, str]] = []
         for entry in entries:
             refusal = _refusal(entry)
@@ -89,7 +93,9 @@ class Events:
         if expression:
             try:
                 if expression.startswith("at("):
-                    raise ScheduleError("rules take rate(...) and cron(...); at(...) is EventBridge Scheduler's")
+                    raise ScheduleError(
+                        "rules take rate(...) and cron(...); at(...) is EventBridge Scheduler's"
+                    )
                 parse(expression)
             except ScheduleError as error:
                 message = f"Parameter ScheduleExpression is not valid. Reason: {error}"
@@ -110,7 +116,9 @@ class Events:
         try:
             event = json.loads(given["Event"])
         except ValueError as error:
-            raise ApiError("ValidationException", f"Event is not valid. Reason: it is not JSON: {error}") from None
+            raise ApiError(
+                "ValidationException", f"Event is not valid. Reason: it is not JSON: {error}"
+            ) from None
         return reply({"Result": _compiled(given["EventPattern"])(event)})
 
 

@@ -176,10 +176,12 @@ class LambdaApi:
 def arn_of(call: Call, given: dict[str, Any]) -> str:
     """The ARN that FunctionName (a name, a partial or a whole ARN) and Qualifier mean. Raises `ApiError`."""
     text = str(given["FunctionName"])
-    tail = text.split(":function:")[-1]
+    tail = text.rsplit(":function:", maxsplit=1)[-1]
     name, _, own_qualifier = tail.partition(":")
     qualifier = own_qualifier or given.get("Qualifier") or ""
-    arn = f"arn:aws:lambda:{call.region}:{call.account}:function:{name}" + (f":{qualifier}" if qualifier else "")
+    arn = f"arn:aws:lambda:{call.region}:{call.account}:function:{name}" + (
+        f":{qualifier}" if qualifier else ""
+    )
     try:
         deployments.read(arn)
     except KeyError:

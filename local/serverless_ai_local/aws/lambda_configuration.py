@@ -1,4 +1,4 @@
-"""Which configurations of functions the local cloud takes: everything else is refused by name when it is deployed."""
+"""Which configurations of functions the local cloud takes; every other is refused by name."""
 
 from __future__ import annotations
 
@@ -34,6 +34,10 @@ _VPC_ACTIONS: Final = (
     "ec2:DescribeNetworkInterfaces",
     "ec2:DeleteNetworkInterface",
 )
+_UNABLE: Final = (
+    "Lambda was unable to configure your environment variables because "
+    "the environment variables you have provided"
+)
 _RANGES: Final = {"MemorySize": (128, 10_240), "Timeout": (1, 900)}
 
 
@@ -46,7 +50,9 @@ def require(given: Mapping[str, Any], role_arn: str, name: str, roles: ServiceRo
     """Raise `ApiError` if this cannot be deployed. `role_arn` is the role that the function will have."""
     unknown = sorted(set(given) - KNOWN)
     if unknown:
-        raise invalid(f"the local cloud does not offer {unknown[0]} of a function; it offers {', '.join(sorted(KNOWN))}")
+        raise invalid(
+            f"the local cloud does not offer {unknown[0]} of a function; it offers {', '.join(sorted(KNOWN))}"
+        )
     _require_runnable(given)
     for field, (least, most) in _RANGES.items():
         value = given.get(field, least)
@@ -67,7 +73,7 @@ def require(given: Mapping[str, Any], role_arn: str, name: str, roles: ServiceRo
 def require_send(
     target: str, services: tuple[str, ...], role_arn: str, name: str, roles: ServiceRoles
 ) -> None:
-    """Raise `ApiError` unless the target is of these services and the role may send to it, as Lambda checks too."""
+    """Raise `ApiError` unless the target is of these services and the role may send to it, as Lambda does."""
     try:
         arn = arns.parse(target)
     except ValueError as error:
@@ -105,16 +111,12 @@ def _require_environment(environment: Any) -> None:
     reserved = sorted(RESERVED & set(variables))
     if reserved:
         raise invalid(
-            "Lambda was unable to configure your environment variables because the environment variables you have "
-            "provided contains reserved keys that are currently not supported for modification. "
+            f"{_UNABLE} contains reserved keys that are currently not supported for modification. "
             f"Reserved keys used in this request: {', '.join(reserved)}"
         )
     size = len(json.dumps(variables, separators=(",", ":")).encode())
     if size > MAX_ENVIRONMENT_BYTES:
-        raise invalid(
-            "Lambda was unable to configure your environment variables because the environment variables you have "
-            f"provided exceeded the 4KB limit. String measured: {size} bytes"
-        )
+        raise invalid(f"{_UNABLE} exceeded the 4KB limit. String measured: {size} bytes")
 
 
 def _require_network(role_arn: str, name: str, roles: ServiceRoles) -> None:

@@ -1,10 +1,11 @@
-"""Function logs on their way into CloudWatch Logs: written as the function's role, and metrics taken out of them."""
+"""Function logs on their way into CloudWatch Logs, as the function's role; metrics are taken out of them."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from moto.logs.exceptions import ResourceAlreadyExistsException
@@ -30,7 +31,7 @@ class FunctionLogs:
         self._refused: set[str] = set()
 
     def write(self, deployed: Deployed, stream: str, events: Sequence[tuple[int, str]]) -> None:
-        """Write events (Unix milliseconds, message). A role that may not write loses them; that is said once a stream."""
+        """Write events (Unix milliseconds, message). A role that may not loses them; that is said once."""
         try:
             self._make_stream(deployed, stream)
             self._check(deployed, "logs:PutLogEvents", f":log-stream:{stream}")
@@ -54,10 +55,8 @@ class FunctionLogs:
         backend = logs_backends[deployed.account][deployed.region]
         if deployed.log_group not in backend.groups:
             self._check(deployed, "logs:CreateLogGroup", "")
-            try:
+            with suppress(ResourceAlreadyExistsException):  # another environment was first
                 backend.create_log_group(deployed.log_group, {})
-            except ResourceAlreadyExistsException:
-                pass  # another environment was first
         self._check(deployed, "logs:CreateLogStream", f":log-stream:{stream}")
         backend.create_log_stream(deployed.log_group, stream)
         with self._lock:

@@ -41,7 +41,7 @@ class Metrics:
             made: Any = MetricDatum(datum.namespace, datum.name, value, dimensions, stamp, datum.unit)
             data.append(made)
 
-    def one(
+    def one(  # noqa: PLR0917 - a data point has so many parts
         self,
         region: str,
         namespace: str,
@@ -98,7 +98,7 @@ class Metrics:
 
     # -- queues ---------------------------------------------------------------------------------------
     def sample_queues(self) -> None:
-        """Write down how many messages each queue holds, if that has changed or was last said a minute ago."""
+        """Write down how many messages each queue holds, if that has changed or was said a minute ago."""
         now = time.monotonic()
         for region, backend in list(sqs_backends[ACCOUNT].items()):
             for name, queue in list(backend.queues.items()):

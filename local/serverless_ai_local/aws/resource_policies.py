@@ -1,4 +1,4 @@
-"""The policies that queues, topics, functions, event buses and logs carry themselves: may this service do that to it?"""
+"""The policies that queues, topics, functions, event buses and logs carry: may this service do that?"""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import lambda_backends
 from moto.events.models import events_backends
 from moto.logs.models import logs_backends
@@ -30,7 +31,7 @@ class Service:
 
 
 def allow(target: Arn, service: Service, action: str) -> bool:
-    """Whether a policy of the target lets the service do this. A target that does not exist allows nothing."""
+    """Whether a policy of the target lets the service do this. A target that is not there allows nothing."""
     return any(
         allows_service(
             document,
@@ -57,7 +58,10 @@ def _of_topic(target: Arn) -> Sequence[Mapping[str, Any]]:
 
 def _of_function(target: Arn) -> Sequence[Mapping[str, Any]]:
     name = target.resource.split(":")[1]
-    function = lambda_backends[target.account][target.region].get_function(name)
+    try:
+        function = lambda_backends[target.account][target.region].get_function(name)
+    except UnknownFunctionException:
+        return []
     statements: list[dict[str, Any]] = function.policy.statements
     return [{"Statement": [{key: one[key] for key in _ELEMENTS if key in one} for one in statements]}]
 

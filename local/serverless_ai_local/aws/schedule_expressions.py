@@ -28,7 +28,7 @@ class ScheduleError(ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Schedule:
-    """A parsed expression; `next_after(moment, since)` is the first time due after a moment, None if there is none.
+    """A parsed expression; `next_after(moment, since)` is the first time due after a moment, if there is one.
 
     All moments have a timezone. `since` is when a rate starts to count.
     """
@@ -56,7 +56,9 @@ def parse(expression: str, timezone: str = "UTC") -> Schedule:
 def _rate(inside: str) -> Callable[[datetime, datetime], datetime]:
     found = re.fullmatch(r"([1-9]\d*) (minute|hour|day)(s?)", inside)
     if found is None or (found[1] == "1") == bool(found[3]):
-        raise ScheduleError(f"rate({inside}): a whole number and minute(s), hour(s) or day(s), singular only for 1")
+        raise ScheduleError(
+            f"rate({inside}): a whole number and minute(s), hour(s) or day(s), singular only for 1"
+        )
     step = timedelta(seconds=int(found[1]) * _UNITS[found[2]])
 
     def next_after(moment: datetime, since: datetime) -> datetime:
@@ -67,7 +69,7 @@ def _rate(inside: str) -> Callable[[datetime, datetime], datetime]:
 
 def _at(inside: str, zone: ZoneInfo) -> Callable[[datetime, datetime], datetime | None]:
     try:
-        local = datetime.strptime(inside, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=zone)  # noqa: DTZ007 - zone follows
+        local = datetime.strptime(inside, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=zone)
     except ValueError:
         raise ScheduleError(f"at({inside}): the form is at(yyyy-mm-ddThh:mm:ss)") from None
     due = local.astimezone(UTC)
@@ -117,7 +119,7 @@ def _days(start: date, months: list[int], years: list[int]) -> Iterator[date]:
 
 
 def _real(day: date, hour: int, minute: int, zone: ZoneInfo) -> datetime | None:
-    """This local time in UTC. One that daylight saving time skips is skipped; one that comes twice counts once."""
+    """This local time in UTC. One that summer time skips is skipped; one that comes twice counts once."""
     local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
     moment = local.astimezone(UTC)
     return moment if moment.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None) else None

@@ -89,7 +89,7 @@ class Scheduler:
     def fire(self, group: str, name: str) -> tuple[str, Failure | None]:
         """Run a schedule now, whatever its expression and state.
 
-        Returns the execution's id and why its target was not reached. Raises KeyError if there is no such schedule.
+        Returns the execution's id and why its target was not reached. KeyError: there is no such schedule.
         """
         groups = scheduler_backends[ACCOUNT][self._region].schedule_groups
         found: Any = groups.get(group)
@@ -131,12 +131,16 @@ class Scheduler:
         except ValueError as error:
             raise ApiError("ValidationException", f"Target.Arn: {error}") from None
         if service not in SERVICES:
-            message = f"a target {target['Arn']} is not offered locally; these services are: {', '.join(SERVICES)}"
+            message = (
+                f"a target {target['Arn']} is not offered locally; these services are: {', '.join(SERVICES)}"
+            )
             raise ApiError("ValidationException", message)
         try:
             self._roles.require_trust(target["RoleArn"], PRINCIPAL, _group_arn(call.region, group))
         except ApiError:
-            message = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
+            message = (
+                "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
+            )
             raise ApiError("ValidationException", message) from None
         return self._forward(call)
 
@@ -183,7 +187,9 @@ class Scheduler:
             attributes["EXHAUSTED_RETRY_CONDITION"] = failure.exhausted
         try:
             role = self._role(fired)
-            self._deliveries.queue(arns.parse(queue), fired.input(failure.attempts), role, attributes=attributes)
+            self._deliveries.queue(
+                arns.parse(queue), fired.input(failure.attempts), role, attributes=attributes
+            )
         except Undeliverable as error:
             _log.warning("lost: an execution of %s: %s; and %s", fired.schedule_arn, failure.message, error)
 

@@ -1,4 +1,4 @@
-"""What a service does for its users as a role that trusts it: Lambda, Scheduler and EventBridge act this way."""
+"""What a service does as a role that trusts it: Lambda, Scheduler and EventBridge act this way."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ServiceRoles:
         self._issuer, self._checks = issuer, checks
 
     def credentials(self, role_arn: str, service: str, session_name: str) -> Credentials:
-        """Credentials of the role. Raises `ApiError` if there is no such role or it does not trust the service."""
+        """Credentials of the role. Raises `ApiError` if there is none or it does not trust the service."""
         self.require_trust(role_arn, service)
         return self._issuer.issue(role_arn, session_name)
 

@@ -40,9 +40,15 @@ def value(samples: Sequence[float], statistic: str) -> float | None:
 
 
 def samples(
-    region: str, *, namespace: str, metric: str, dimensions: Mapping[str, str], since: datetime, until: datetime
+    region: str,
+    *,
+    namespace: str,
+    metric: str,
+    dimensions: Mapping[str, str],
+    since: datetime,
+    until: datetime,
 ) -> list[float]:
-    """Values of one metric with exactly these dimensions in the span (since, until]; times without a zone, in UTC."""
+    """Values of a metric with exactly these dimensions in (since, until]; times have no zone, and are UTC."""
     found: list[float] = []
     data: list[Any] = list(cloudwatch_backends[ACCOUNT][region].metric_data)
     for datum in data:

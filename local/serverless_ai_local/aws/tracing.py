@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class Tracing:
-    """Tells X-Ray of every sampled invocation of a function with active tracing (see functions.host.Observer)."""
+    """Tells X-Ray of sampled invocations of functions with active tracing (see functions.host.Observer)."""
 
     def __init__(self, roles: ServiceRoles) -> None:
         self._roles = roles

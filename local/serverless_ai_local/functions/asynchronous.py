@@ -29,7 +29,10 @@ _log = logging.getLogger(__name__)
 
 
 def retry_seconds() -> float:
-    """Seconds before the first retry; the second waits twice as long (AWS: one and two minutes). Raises ValueError."""
+    """Seconds before the first retry; the second waits twice as long (AWS: one and two minutes).
+
+    Raises ValueError if the variable says anything but a number of seconds.
+    """
     text = os.environ.get(RETRY_VARIABLE, "1")
     try:
         seconds = float(text)

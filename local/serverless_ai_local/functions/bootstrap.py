@@ -1,8 +1,8 @@
-"""The runtime inside a function's process: takes events from the Runtime API, calls the handler, posts its result.
+"""The runtime inside a function's process: takes events from the Runtime API and gives them to the handler.
 
 Run as `python -I -S -B -u -X utf8 bootstrap.py DIRECTORY...`: nothing but the standard library and these
-directories (the task root, then layers) can be imported. It behaves as awslambdaric does, and imports as little as
-it can, because every cold start pays for what it imports.
+directories (the task root, then layers) can be imported. It behaves as awslambdaric does, and imports as
+little as it can, because every cold start pays for what it imports.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import time
 from importlib import import_module
 from importlib.machinery import PathFinder
+from types import SimpleNamespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 PREFIX = "/2018-06-01/runtime/"
+CLIENT = ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name")
+SECONDS = "%Y-%m-%dT%H:%M:%S"
 JSON_LOGS = os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
 
 
@@ -36,7 +39,7 @@ class Fault(Exception):
 
 
 class RuntimeApi:
-    """One kept connection to the Runtime API. Without http.client, whose import costs more than all of this."""
+    """One kept connection to the Runtime API; http.client would cost more to import than all of this."""
 
     def __init__(self, address: str) -> None:
         host, port = address.rsplit(":", 1)
@@ -64,33 +67,9 @@ class RuntimeApi:
         self.call("POST", path, body, Lambda_Runtime_Function_Error_Type=failure["errorType"])
 
 
-class Fields:
-    """An object with the given attributes; absent ones are None. What the SDKs send as client context."""
-
-    names: tuple[str, ...] = ()
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        for name in self.names:
-            setattr(self, name, values.get(name))
-
-
-class ClientContext(Fields):
-    """What a mobile SDK says about the application that calls."""
-
-    names = ("custom", "env", "client")
-    client: Any
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        super().__init__(values)
-        self.client = Client(self.client) if self.client is not None else None
-
-
-class Client(Fields):
-    names = ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name")
-
-
-class CognitoIdentity(Fields):
-    names = ("cognito_identity_id", "cognito_identity_pool_id")
+def attributes(values: Mapping[str, Any], *names: str) -> SimpleNamespace:
+    """An object with these attributes; absent ones are None."""
+    return SimpleNamespace(**{name: values.get(name) for name in names})
 
 
 class LambdaContext:
@@ -107,15 +86,23 @@ class LambdaContext:
         self.log_stream_name = variable("AWS_LAMBDA_LOG_STREAM_NAME")
         self.tenant_id = headers.get("lambda-runtime-aws-tenant-id")
         self._deadline_ms = int(headers["lambda-runtime-deadline-ms"])
-        client = _header_json(headers, "lambda-runtime-client-context", "Client Context")
-        self.client_context = ClientContext(client) if client is not None else None
-        cognito: dict[str, Any] = _header_json(headers, "lambda-runtime-cognito-identity", "Cognito Identity") or {}
-        self.identity = CognitoIdentity(
-            {
-                "cognito_identity_id": cognito.get("cognitoIdentityId"),
-                "cognito_identity_pool_id": cognito.get("cognitoIdentityPoolId"),
-            }
+        self.client_context = self._client_context(headers)
+        cognito: dict[str, Any] = _header_json(headers, "lambda-runtime-cognito-identity", "Cognito Identity")
+        self.identity = SimpleNamespace(
+            cognito_identity_id=cognito.get("cognitoIdentityId"),
+            cognito_identity_pool_id=cognito.get("cognitoIdentityPoolId"),
         )
+
+    @staticmethod
+    def _client_context(headers: Mapping[str, str]) -> SimpleNamespace | None:
+        """What a mobile SDK says about the application that calls."""
+        values = _header_json(headers, "lambda-runtime-client-context", "Client Context")
+        if not values:
+            return None
+        context = attributes(values, "custom", "env", "client")
+        if context.client is not None:
+            context.client = attributes(context.client, *CLIENT)
+        return context
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the platform ends the invocation; 0 once it is due."""
@@ -128,16 +115,15 @@ class LambdaContext:
 
 def _header_json(headers: Mapping[str, str], header: str, name: str) -> Any:
     if header not in headers:
-        return None
+        return {}
     try:
         return json.loads(headers[header])
     except ValueError as error:
-        message = f"Unable to parse {name} JSON: {error}"
-        raise Fault("Runtime.LambdaContextUnmarshalError", message) from None
+        raise Fault("Runtime.LambdaContextUnmarshalError", f"Unable to parse {name} JSON: {error}") from None
 
 
 class LoggingSetup:
-    """Gives the root logger Lambda's handler when the function first imports `logging`; free if it never does."""
+    """Gives the root logger Lambda's handler when `logging` is first imported; free if it never is."""
 
     request_id = ""
 
@@ -174,13 +160,11 @@ class LoggingSetup:
 
         handler = logging.StreamHandler(sys.stdout)
         pattern = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s"
-        text, structured = Text(pattern, "%Y-%m-%dT%H:%M:%S"), Json(None, "%Y-%m-%dT%H:%M:%SZ")
-        handler.setFormatter(structured if JSON_LOGS else text)
+        handler.setFormatter(Json(None, SECONDS + "Z") if JSON_LOGS else Text(pattern, SECONDS))
         root = logging.getLogger()
         root.addHandler(handler)
-        level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "")
-        if level:
-            root.setLevel({"TRACE": "DEBUG", "FATAL": "CRITICAL"}.get(level, level))
+        level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "WARNING")
+        root.setLevel({"TRACE": "DEBUG", "FATAL": "CRITICAL"}.get(level, level))
 
     def fields(self, formatter: Formatter | Any, record: LogRecord) -> dict[str, Any]:
         """A record as Lambda's JSON log format has it, with what the caller gave as `extra`."""
@@ -213,15 +197,15 @@ def find_handler(name: str) -> Callable[[Any, LambdaContext], Any]:
     try:
         module = import_module(module_name.replace("/", "."))
     except ImportError as error:
-        message = f"Unable to import module '{module_name}': {error}"
-        raise Fault("Runtime.ImportModuleError", message) from None
+        raise Fault(
+            "Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}"
+        ) from None
     except SyntaxError as error:
         trace = [f'  File "{error.filename}" Line {error.lineno}\n    {error.text}']
         message = f"Syntax error in module '{module_name}': {error}"
         raise Fault("Runtime.UserCodeSyntaxError", message, trace) from None
     if not hasattr(module, function_name):
-        message = f"Handler '{function_name}' missing on module '{module_name}'"
-        raise Fault("Runtime.HandlerNotFound", message)
+        raise Fault("Runtime.HandlerNotFound", f"Handler '{function_name}' missing on module '{module_name}'")
     return getattr(module, function_name)
 
 
@@ -270,7 +254,7 @@ def _frames(trace: TracebackType | None) -> list[str]:
 def log_error(failure: Mapping[str, Any]) -> None:
     """Write a failure into the log as one record."""
     if JSON_LOGS:
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        now = time.strftime(SECONDS + "Z", time.gmtime())
         sys.stdout.write(
             json.dumps({"timestamp": now, "level": "ERROR", **failure}, ensure_ascii=False) + "\n"
         )

@@ -1,4 +1,4 @@
-"""How many invocations may run at a time: reserved per function, and what is left of the account's for the others."""
+"""How many invocations may run at a time: what a function has reserved, or what the account has left."""
 
 from __future__ import annotations
 

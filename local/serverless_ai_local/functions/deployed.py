@@ -83,7 +83,7 @@ def read(function_arn: str) -> Deployed:
 
 
 def invoke_settings(function_arn: str) -> settings.AsyncSettings:
-    """How asynchronous invocations of this function are retried and where they end. KeyError if there is none."""
+    """How asynchronous invocations are retried and where they end. KeyError if there is no such function."""
     account, region, name, qualifier = split(function_arn)
     record = _record(account, region, name, qualifier)
     # An event invoke configuration belongs to one qualifier; here it is always that of $LATEST.
@@ -92,7 +92,8 @@ def invoke_settings(function_arn: str) -> settings.AsyncSettings:
 
 def reserved(account: str, region: str) -> int:
     """Concurrency that the functions of a region have reserved together."""
-    functions: dict[str, Any] = lambda_backends[account][region]._lambdas._functions  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    storage: Any = lambda_backends[account][region]._lambdas  # pyright: ignore[reportPrivateUsage]
+    functions: dict[str, Any] = storage._functions
     return sum(
         int(one["latest"].reserved_concurrency or 0) for one in list(functions.values()) if one["latest"]
     )
@@ -117,7 +118,7 @@ def _record(account: str, region: str, name: str, qualifier: str | None) -> Lamb
 def _deployed(record: LambdaFunction) -> Deployed:
     logging = settings.logging(record)
     own_group = f"/aws/lambda/{record.function_name}"
-    # Reserved concurrency is the function's, whatever version runs; moto copies it when a version is published.
+    # Reserved concurrency is the function's, whatever version runs; moto copies it into each version.
     latest = lambda_backends[record.account_id][record.region].get_function(record.function_name)
     return Deployed(
         name=record.function_name,

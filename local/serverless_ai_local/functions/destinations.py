@@ -12,9 +12,9 @@ from typing import Any, Final, Literal, Protocol
 from serverless_ai_local.aws import arns
 from serverless_ai_local.aws.api import Invocation
 from serverless_ai_local.aws.delivery import Deliveries, Role, Undeliverable, dumps
-from serverless_ai_local.aws.json_values import is_object
 from serverless_ai_local.functions.deployed import Deployed
 from serverless_ai_local.functions.settings import AsyncSettings
+from serverless_ai_local.plain import is_mapping
 
 Condition = Literal["Success", "RetriesExhausted", "EventAgeExceeded", "ZeroReservedConcurrency"]
 _ERROR_MESSAGE_BYTES: Final = 1024
@@ -70,7 +70,7 @@ class Destinations:
         self._deliveries, self._failures = deliveries, failures
 
     def settle(self, ended: Ended, settings: AsyncSettings) -> None:
-        """Tell the destination of this outcome, and the dead-letter queue of a failure. Says so when an event is lost."""
+        """Tell the destination, and of a failure the dead-letter queue. A lost event is said to be lost."""
         success = ended.condition == "Success"
         destination = settings.on_success if success else settings.on_failure
         kept = (
@@ -84,14 +84,16 @@ class Destinations:
             kept |= self._try(ended, settings.dead_letters, "DeadLetterErrors", self._dead_letter)
         if not kept:
             _log.warning(
-                "lost: event %s of function %s (%s after %d attempts) is in no dead-letter queue and no destination",
+                "lost: event %s of function %s (%s after %d attempts) reached no destination and no queue",
                 ended.request_id,
                 ended.deployed.name,
                 ended.condition,
                 ended.invoke_count,
             )
 
-    def _try(self, ended: Ended, target: str, metric: str, send: Callable[[Ended, arns.Arn, Role], None]) -> bool:
+    def _try(
+        self, ended: Ended, target: str, metric: str, send: Callable[[Ended, arns.Arn, Role], None]
+    ) -> bool:
         try:
             send(ended, arns.parse(target), Role(arn=ended.deployed.role, session=ended.deployed.name))
         except Undeliverable as error:
@@ -143,5 +145,5 @@ def _parsed(payload: bytes) -> Any:
 
 def _message(payload: bytes) -> str:
     parsed = _parsed(payload)
-    found = parsed.get("errorMessage") if is_object(parsed) else None
+    found = parsed.get("errorMessage") if is_mapping(parsed) else None
     return str(found) if found else payload.decode(errors="replace") or "unknown"

@@ -94,7 +94,7 @@ class Environment:
         return self._process.pid
 
     def invoke(self, job: Job) -> tuple[Outcome, str]:
-        """Run one job; returns its outcome and the end of its log. Raises `EnvironmentGone` if it was not begun."""
+        """Run one job; returns its outcome and the end of its log. `EnvironmentGone`: it was not begun."""
         clock_started = time.time()
         with self._changed:
             self._result, self._running, self._offered = None, None, job
@@ -162,7 +162,8 @@ class Environment:
         limit = MAX_STREAM if streamed else MAX_RESPONSE
         if len(body) <= limit:
             return self._take(request_id, (body, "success", streamed))
-        message = f"Response payload size ({len(body)} bytes) exceeded maximum allowed payload size ({limit} bytes)."
+        sizes = f"({len(body)} bytes) exceeded maximum allowed payload size ({limit} bytes)"
+        message = f"Response payload size {sizes}."
         return (
             self._take(request_id, (failure("Function.ResponseSizeTooLarge", message), "error", streamed))
             or TOO_LARGE

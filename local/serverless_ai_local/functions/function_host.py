@@ -19,7 +19,7 @@ RUNTIME_VARIABLE: Final = "LOCAL_LAMBDA_RUNTIME"
 
 
 class FunctionHost:
-    """Runs functions until `stop`. Functions are read from moto at each invocation: what is deployed counts at once."""
+    """Runs functions until `stop`. What is deployed is read at each invocation: a change counts at once."""
 
     def __init__(
         self,
@@ -63,8 +63,8 @@ class FunctionHost:
     ) -> Invocation:
         """Run a function and wait for its answer. Raises KeyError if there is no such function.
 
-        `client_context` is JSON; `trace_header` the caller's X-Amzn-Trace-Id; `on_chunk` gets a streamed result in
-        parts as they come. Raises `ApiError` if Lambda cannot assume the function's role.
+        `client_context` is JSON; `trace_header` the caller's X-Amzn-Trace-Id; `on_chunk` gets the parts of a
+        streamed result as they come. Raises `ApiError` if Lambda cannot assume the function's role.
         """
         return self._sync.invoke(
             function_arn, payload, client_context=client_context, trace_header=trace_header, on_chunk=on_chunk

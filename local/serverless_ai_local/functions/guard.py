@@ -1,7 +1,7 @@
 """A small process that outlives its parent by a moment: kills the function processes and removes their files.
 
-A killed server (SIGKILL) cannot clean up, and a function that sleeps does not notice that it is gone. The guard reads
-process group ids from its standard input (`+123`, `-123`); the end of the input means that the server is gone.
+A killed server (SIGKILL) cannot clean up, and a function that sleeps does not notice that it is gone. The
+guard reads process group ids from its standard input (`+123`, `-123`); its end means that the server is gone.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ REAP_S: Final = 1.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What bounds function environments. The defaults are AWS's, but for `idle_s`, which AWS does not promise."""
+    """What bounds environments. The defaults are AWS's, but for `idle_s`, of which AWS says nothing."""
 
     account_concurrency: int = 1000
     idle_s: float = 300.0
@@ -92,8 +92,8 @@ class SyncHost:
     ) -> Invocation:
         """Run a function and wait for its answer.
 
-        An empty payload is an empty event. Raises KeyError if there is no such function and `ApiError` if its role
-        cannot be assumed by Lambda.
+        An empty payload is an empty event. Raises KeyError if there is no such function, and `ApiError` if
+        Lambda cannot assume its role.
         """
         if self._stopped.is_set():
             raise ApiError("ServiceException", "the local cloud is stopping", 500)
@@ -194,7 +194,7 @@ def throttle(deployed: Deployed, reason: str) -> Invocation:
 
 
 def trace_of(header: str, *, active: bool) -> Trace:
-    """The trace that an invocation belongs to: the caller's, or a new one. With active tracing all are sampled."""
+    """The trace of an invocation: the caller's, or a new one. With active tracing every one is sampled."""
     fields = dict(part.strip().split("=", 1) for part in header.split(";") if "=" in part)
     root = fields.get("Root") or f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
     sampled = fields["Sampled"] == "1" if fields.get("Sampled") in ("0", "1") else active

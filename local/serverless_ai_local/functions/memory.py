@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def peak_mb(pid: int) -> int | None:
-    """Most resident memory of a process so far, in MB; None where there is no /proc or the process is gone."""
+    """Most resident memory of a process so far, in MB; None without a /proc, or if the process is gone."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""Reads what a function process prints, line by line, and knows when everything printed so far has been read."""
+"""Reads what a function process prints, and knows when everything printed so far has been read."""
 
 from __future__ import annotations
 

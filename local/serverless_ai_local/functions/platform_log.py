@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from serverless_ai_local.functions.deployed import Deployed
 from serverless_ai_local.functions.job import Job, Outcome
+from serverless_ai_local.plain import is_mapping
 
 TAIL_BYTES: Final = 4096
 MAX_EVENT_BYTES: Final = 256 * 1024
@@ -22,7 +23,7 @@ Write = Callable[[Sequence[tuple[int, str]]], None]
 
 
 class EnvironmentLog:
-    """The log stream of one execution environment. Not written line by line: `flush` sends what has come together."""
+    """The log stream of one execution environment. `flush` sends the lines that have come together."""
 
     def __init__(self, deployed: Deployed, write: Write) -> None:
         self.lock = threading.RLock()
@@ -105,12 +106,12 @@ class EnvironmentLog:
         if not self._json or wanted == "TRACE" or not text.startswith("{"):
             return False
         try:
-            line: object = json.loads(text)
+            line: Any = json.loads(text)
         except ValueError:
             return False
-        if not isinstance(line, dict) or "timestamp" not in line:
+        if not is_mapping(line) or "timestamp" not in line:
             return False
-        level = str(line.get("level", "")).upper()  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        level = str(line.get("level", "")).upper()
         level = _LEVEL_NAMES.get(level, level)
         return level in LEVELS and LEVELS.index(level) < LEVELS.index(wanted)
 
@@ -122,7 +123,7 @@ class EnvironmentLog:
 
 
 def stream_name(deployed: Deployed, identifier: str) -> str:
-    """Name of an environment's log stream. In a log group of several functions it starts with the function's name."""
+    """Name of an environment's log stream; in a log group of its own choice it has the function's name."""
     owner = deployed.name if deployed.custom_log_group else ""
     return f"{datetime.now(UTC):%Y/%m/%d}/{owner}[{deployed.version}]{identifier}"
 

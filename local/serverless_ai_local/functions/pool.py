@@ -78,7 +78,7 @@ class Pool:
         self._release(generation)
 
     def reap(self, idle_s: float, wanted: Callable[[str], bool]) -> None:
-        """End environments idle for longer than this, and all of functions that are not `wanted` (key) any more."""
+        """End environments idle for this long, and all whose function (key) is not `wanted` any more."""
         with self._lock:
             dropped: list[Environment] = []
             for key, generation in list(self._current.items()):
@@ -120,7 +120,7 @@ class Pool:
         return made, dropped
 
     def _retire(self, key: str) -> list[Environment]:
-        """Take a generation out of use; what is busy ends with its invocation. Returns what is to be killed now."""
+        """Take a generation out of use; returns what is to be killed now. What is busy may finish."""
         generation = self._current.pop(key, None)
         if generation is None:
             return []

@@ -62,7 +62,7 @@ class RuntimeApi(ThreadingHTTPServer):
         self.server_close()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A connection that breaks means that the runtime has ended; whoever waits for its process says so."""
+        """A broken connection means that the runtime has ended; whoever waits for its process says so."""
 
 
 class _Request(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Settings of functions that moto drops or mixes up: they are kept on its records, so versions carry them too."""
+"""Settings of functions that moto drops: they are kept on its records, so versions carry them too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The environment variables of a function process: exactly Lambda's, the deployed ones, and where the local cloud is."""
+"""The variables of a function process: Lambda's, the deployed ones, and where the local cloud is."""
 
 from __future__ import annotations
 
