@@ -17,8 +17,15 @@ PACKAGE = serverless_ai_runtime.__name__
 RUNTIME = Path(serverless_ai_runtime.__file__).parent
 """The runtime as Python found it: the same folder rule in a checkout and in site-packages."""
 
-ENTRY_POINTS = {"aws": "aws_lambda"}
+ENTRY_POINTS = {"aws": "aws_lambda", "azure": "azure_functions", "gcp": "gcp_functions"}
 """Cloud -> the module of `entrypoints` that speaks its function contract."""
+
+DOTTED = ("aws",)
+"""Clouds that find a handler by its dotted name; the others look for files at the top of the zip, which
+`root/<cloud>` holds, and for a function named as the pattern's slug in them."""
+
+ROOT_FILES = (".json", ".py", ".txt")
+"""What a host may want there: its settings, a module, requirements."""
 
 # Every file gets the same mode and time, so that the same source gives the same hash on every machine.
 # The time is the earliest one that a zip can hold.
@@ -30,18 +37,20 @@ UNIX_TIME = 315_532_800
 def bundle(pattern: str, cloud: str, *, runtime: Path = RUNTIME) -> Mapping[str, Path]:
     """Path in the zip -> file, sorted: what every function shares, this pattern's core, this cloud's edge.
 
+    Files of `root/<cloud>` are at the top of the zip.
+
     Raises ValueError, which lists what there is, for an unknown pattern or cloud.
     """
     _check(pattern, cloud)
-    others = {f"core/{other.slug}.py" for other in CATALOGUE if other.slug != pattern}
-    files = {path.relative_to(runtime).as_posix(): path for path in _candidates(runtime, cloud)}
-    return {f"{PACKAGE}/{name}": files[name] for name in sorted(files.keys() - others)}
+    others = {f"{PACKAGE}/core/{other.slug}.py" for other in CATALOGUE if other.slug != pattern}
+    files = dict(_candidates(runtime, cloud))
+    return {name: files[name] for name in sorted(files.keys() - others)}
 
 
 def handler(pattern: str, cloud: str) -> str:
     """The handler's name as the cloud's function resource takes it. Raises ValueError as `bundle` does."""
     _check(pattern, cloud)
-    return f"{PACKAGE}.entrypoints.{ENTRY_POINTS[cloud]}.{pattern}"
+    return f"{PACKAGE}.entrypoints.{ENTRY_POINTS[cloud]}.{pattern}" if cloud in DOTTED else pattern
 
 
 def stage(pattern: str, cloud: str, into: Path) -> Path:
@@ -50,7 +59,8 @@ def stage(pattern: str, cloud: str, into: Path) -> Path:
     Raises ValueError when `into` holds anything but an earlier stage: a wrong path must not cost files.
     """
     files = bundle(pattern, cloud)
-    foreign = sorted({path.name for path in into.iterdir()} - {PACKAGE}) if into.exists() else []
+    tops = {name.split("/")[0] for name in files}
+    foreign = sorted({path.name for path in into.iterdir()} - tops) if into.exists() else []
     if foreign:
         raise ValueError(f"{into} must be new, empty or an earlier stage; it holds {foreign[0]}")
     shutil.rmtree(into / PACKAGE, ignore_errors=True)
@@ -90,8 +100,17 @@ def _check(pattern: str, cloud: str) -> None:
         raise ValueError(f"cloud of {pattern} must be one of {', '.join(clouds)}; got {cloud!r}")
 
 
-def _candidates(runtime: Path, cloud: str) -> Iterator[Path]:
-    for folder in (".", "core", "adapters", f"adapters/{cloud}"):
-        yield from (runtime / folder).glob("*.py")
-    for module in ("__init__", ENTRY_POINTS[cloud]):
-        yield from (runtime / "entrypoints").glob(f"{module}.py")
+def _candidates(runtime: Path, cloud: str) -> Iterator[tuple[str, Path]]:
+    """Path in the zip and file of everything that this cloud's functions may need."""
+    modules = [
+        *(path for folder in _FOLDERS for path in (runtime / folder.format(cloud=cloud)).glob("*.py")),
+        *(runtime / "entrypoints" / f"{module}.py" for module in ("__init__", ENTRY_POINTS[cloud])),
+    ]
+    for path in modules:
+        yield f"{PACKAGE}/{path.relative_to(runtime).as_posix()}", path
+    for path in (runtime / "root" / cloud).glob("*"):
+        if path.suffix in ROOT_FILES:
+            yield path.name, path
+
+
+_FOLDERS = (".", "core", "adapters", "adapters/{cloud}")

@@ -30,7 +30,7 @@ CATALOGUE = (
         title="Function + LLM",
         summary="An authenticated endpoint, schedules and events, answered by a language model",
         settings=FunctionLlmSettings,
-        clouds=("aws",),
+        clouds=("aws", "azure", "gcp"),
     ),
 )
 

@@ -55,6 +55,8 @@ def test_only_what_belongs_to_the_function_is_bundled(tmp_path: Path) -> None:
         "entrypoints/gcp_functions.py",
         "entrypoints/azure_functions.py",
         "root/main.py",
+        "root/gcp/main.py",
+        "root/aws/README.md",
     ]
     for stray in strays:
         (runtime / stray).parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +78,7 @@ def test_a_new_shared_module_or_adapter_is_bundled_without_telling_anyone(tmp_pa
 def test_unknown_names_are_refused_with_what_there_is(call) -> None:
     with pytest.raises(ValueError, match=r"pattern must be one of function_llm; got 'functionllm'"):
         call("functionllm", "aws")
-    with pytest.raises(ValueError, match=r"cloud of function_llm must be one of aws; got 'ibm'"):
+    with pytest.raises(ValueError, match=r"cloud of function_llm must be one of aws, azure, gcp; got 'ibm'"):
         call("function_llm", "ibm")
 
 
