@@ -9,8 +9,8 @@ import pytest
 
 from serverless_ai_patterns.function_llm import FunctionLlmSettings, Jwt, Llm
 from serverless_ai_patterns.models import Model
+from serverless_ai_pulumi._model_life import warn_of_old_model
 from serverless_ai_pulumi.aws import FunctionLlm
-from serverless_ai_pulumi.aws._model import warn_of_old_model
 
 GONE = "anthropic.claude-sonnet-4-20250514-v1:0"
 """End of life 2026-10-14, by the registry."""

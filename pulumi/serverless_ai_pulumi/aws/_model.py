@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import pulumi
 import pulumi_aws as aws
 
 from serverless_ai_patterns.models import Model, resolve_aws
+from serverless_ai_pulumi._model_life import warn_of_old_model
 
 
 def model_for(component: pulumi.ComponentResource, name: str) -> pulumi.Output[Model]:
@@ -23,11 +24,3 @@ def model_for(component: pulumi.ComponentResource, name: str) -> pulumi.Output[M
 
     found = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=component))
     return found.apply(lambda here: resolve(here.region))
-
-
-def warn_of_old_model(component: pulumi.ComponentResource, model: Model, today: date) -> None:
-    """Warn when every call will fail because the model is gone."""
-    if model.past_end_of_life(today):
-        pulumi.log.warn(
-            f"Model {model.id} reached its end of life on {model.end_of_life}: choose another one", component
-        )

@@ -6,8 +6,9 @@ from typing import Final
 
 import pulumi
 
-# Export -> attribute of the component and, where that is a resource, the property of it.
-EXPORTS: Final = {
+from serverless_ai_pulumi._exports import Exports, collect
+
+EXPORTS: Final[Exports] = {
     "endpoint": ("endpoint", None),
     "function_name": ("function", "name"),
     "role_name": ("role", "name"),
@@ -22,9 +23,4 @@ EXPORTS: Final = {
 
 def outputs(pattern: pulumi.ComponentResource) -> dict[str, pulumi.Output[str]]:
     """The exports of every part that `pattern` has made or was given."""
-    found: dict[str, pulumi.Output[str]] = {}
-    for name, (attribute, of) in EXPORTS.items():
-        part = getattr(pattern, attribute, None)
-        if part is not None:
-            found[name] = part if of is None else getattr(part, of)
-    return found
+    return collect(pattern, EXPORTS)
