@@ -87,18 +87,19 @@ class LambdaContext:
         self.tenant_id = headers.get("lambda-runtime-aws-tenant-id")
         self._deadline_ms = int(headers["lambda-runtime-deadline-ms"])
         self.client_context = self._client_context(headers)
-        cognito: dict[str, Any] = _header_json(headers, "lambda-runtime-cognito-identity", "Cognito Identity")
-        self.identity = SimpleNamespace(
-            cognito_identity_id=cognito.get("cognitoIdentityId"),
-            cognito_identity_pool_id=cognito.get("cognitoIdentityPoolId"),
-        )
+        # Only mobile SDKs with Cognito identities would fill it in; there are none here.
+        self.identity = SimpleNamespace(cognito_identity_id=None, cognito_identity_pool_id=None)
 
     @staticmethod
     def _client_context(headers: Mapping[str, str]) -> SimpleNamespace | None:
         """What a mobile SDK says about the application that calls."""
-        values = _header_json(headers, "lambda-runtime-client-context", "Client Context")
-        if not values:
+        if "lambda-runtime-client-context" not in headers:
             return None
+        try:
+            values = json.loads(headers["lambda-runtime-client-context"])
+        except ValueError as error:
+            message = f"Unable to parse Client Context JSON: {error}"
+            raise Fault("Runtime.LambdaContextUnmarshalError", message) from None
         context = attributes(values, "custom", "env", "client")
         if context.client is not None:
             context.client = attributes(context.client, *CLIENT)
@@ -111,15 +112,6 @@ class LambdaContext:
     def log(self, message: object) -> None:
         """Write to the function's log."""
         sys.stdout.write(str(message))
-
-
-def _header_json(headers: Mapping[str, str], header: str, name: str) -> Any:
-    if header not in headers:
-        return {}
-    try:
-        return json.loads(headers[header])
-    except ValueError as error:
-        raise Fault("Runtime.LambdaContextUnmarshalError", f"Unable to parse {name} JSON: {error}") from None
 
 
 class LoggingSetup:
