@@ -7,6 +7,7 @@ tuples and not dataclasses because importing `dataclasses` costs a cold start ab
 import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 PREFIX = "SERVERLESS_AI_"
 
@@ -89,7 +90,7 @@ class AzureEdgeConfig(NamedTuple):
 
 
 class AzureConfig(NamedTuple):
-    """What App Service itself puts in the environment of an app with a managed identity, and its client id."""
+    """What App Service puts in the environment of an app with an identity, and which identity it is."""
 
     identity_endpoint: str
     identity_header: str
@@ -130,6 +131,20 @@ def from_env(cls: type[Config], env: Mapping[str, str] | None = None) -> Config:
     return cls(*values)
 
 
+def service_url(field: str, url: str) -> str:
+    """A service's URL without trailing slashes; raises `ConfigError` naming the field's variable.
+
+    It must be https, so that no token travels in clear, but for services on this machine.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    local = host in ("127.0.0.1", "localhost") or host.endswith(".localhost")
+    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
+        allowed = "an https:// URL (http:// only on this machine)"
+        raise ConfigError(f"{variable(field)} must be {allowed}, got {url!r}")
+    return url.rstrip("/")
+
+
 def aws(env: Mapping[str, str] | None = None) -> AwsConfig:
     """Region and session credentials of this function."""
     source = os.environ if env is None else env
@@ -150,10 +165,12 @@ def aws_endpoint(service: str, host: str, env: Mapping[str, str] | None = None) 
 
 AZURE_EVENTS_CONNECTION = PREFIX + "EVENTS"
 """Prefix of the app settings by which Azure's host reads the events' queue."""
+AZURE_DEAD_LETTERS = "-poison"
+"""What the host appends to a queue's name for the queue of messages that failed too often."""
 
 
 def azure_settings(edge: AzureEdgeConfig, client_id: str) -> dict[str, str]:
-    """App settings of a function app with the user-assigned identity `client_id`, beside the pattern's own."""
+    """App settings of an app with the user-assigned identity `client_id`, beside those of its pattern."""
     settings = {**to_env(edge), "AZURE_CLIENT_ID": client_id}
     if edge.queue_service:
         settings |= {

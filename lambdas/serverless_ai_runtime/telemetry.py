@@ -1,9 +1,9 @@
 """Structured logs and metrics on standard output: one JSON line closes each invocation, metrics included.
 
-How metrics stand in the line is the cloud's choice: `embedded` for CloudWatch, which reads its own format out
-of logs; `plain` where queries over the log make them (Application Insights: the line is the message of a trace,
-`traces | extend line = parse_json(message) | summarize sum(tolong(line.Tokens))`; Cloud Logging alike). Prompts
-and answers are written only if the configuration says so; credentials and headers never come here.
+How metrics stand in the line is the cloud's choice: `embedded` for CloudWatch, which reads its own format
+out of logs; `plain` where queries over the log make them. In Application Insights the line is the message of
+a trace: `traces | extend line = parse_json(message) | summarize sum(tolong(line.Tokens))`. Prompts and
+answers are written only if the configuration says so; credentials and headers never come here.
 """
 
 from __future__ import annotations

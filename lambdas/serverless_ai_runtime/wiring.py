@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from serverless_ai_runtime import config
 from serverless_ai_runtime.config import ConfigError, FunctionLlmConfig
 from serverless_ai_runtime.core.function_llm import FunctionLlm, Limits
 from serverless_ai_runtime.core.ports import ChatModel, KeyValueStore, Publisher, World
-from serverless_ai_runtime.telemetry import Telemetry
+from serverless_ai_runtime.telemetry import Telemetry, embedded, plain
 
 if TYPE_CHECKING:
     from serverless_ai_runtime.core.budget import Budget
@@ -65,8 +65,18 @@ def function_llm(cloud: str, env: Env = None) -> App:
         )
     except ValueError as error:
         raise ConfigError(f"{config.PREFIX}SYSTEM_PROMPT, {config.PREFIX}CONTEXT_TOKENS: {error}") from None
-    telemetry = Telemetry(config.function_name(env), log_content=settings.log_content, world=WORLD)
+    telemetry = Telemetry(
+        config.function_name(env),
+        log_content=settings.log_content,
+        world=WORLD,
+        metrics=embedded if cloud == "aws" else plain,
+    )
     return App(core, telemetry)
+
+
+def publishers(cloud: str, env: Env = None) -> Callable[[str], Publisher]:
+    """Makes publishers for what an entry point itself sends, such as dead letters."""
+    return _adapters(cloud, env).publisher
 
 
 def _store(settings: FunctionLlmConfig, adapters: Adapters) -> KeyValueStore | None:
@@ -111,4 +121,8 @@ def _adapters(cloud: str, env: Env) -> Adapters:
         from serverless_ai_runtime.adapters.aws.factory import AwsAdapters
 
         return AwsAdapters(WORLD, env)
-    raise ValueError(f"cloud must be aws, got {cloud!r}")
+    if cloud == "azure":
+        from serverless_ai_runtime.adapters.azure.factory import AzureAdapters
+
+        return AzureAdapters(WORLD, env)
+    raise ValueError(f"cloud must be aws or azure, got {cloud!r}")

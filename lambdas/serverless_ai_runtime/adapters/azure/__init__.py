@@ -1,0 +1,1 @@
+"""Azure services on the wire."""
