@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from serverless_ai_local.admin import PREFIX, Admin, AdminCall, AdminRoutes
-from serverless_ai_local.aws import arns, resource_policies
+from serverless_ai_local.aws import arns, caller, resource_policies
 from serverless_ai_local.aws.api import Operations
 from serverless_ai_local.aws.bedrock.control import BedrockControl
 from serverless_ai_local.aws.bedrock.guardrails import Guardrails
@@ -49,6 +49,7 @@ class Cloud:
         self._clients = Clients(url)
         self._stacks = CloudFormation(registry(), self._context)
         operations = _joined(
+            caller.operations(),
             MotoGaps(moto.forward).operations(),
             self._events.operations(),
             self._stacks.operations(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import traceback
+import uuid
 from typing import Any, Final
 
 from moto.core.request import Request as MotoRequest
@@ -32,6 +33,12 @@ class Front:
         self._operations, self._moto = operations, moto
 
     def __call__(self, environ: dict[str, Any]) -> Response:
+        """The response, always with a request id."""
+        response = self._respond(environ)
+        response.headers.setdefault("x-amzn-RequestId", str(uuid.uuid4()))
+        return response
+
+    def _respond(self, environ: dict[str, Any]) -> Response:
         request = MotoRequest(environ)
         request.get_data(cache=True)
         protocol = _unsigned_protocol(request)

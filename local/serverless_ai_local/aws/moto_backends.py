@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
+import threading
 import traceback
 from typing import Any
 
@@ -13,6 +16,8 @@ from serverless_ai_local.http_server import HEADERS
 
 # Accounts are not told apart: everything is in the one account, whichever key signed.
 ACCOUNT = "123456789012"
+# moto checks a condition and then writes; these promise that nothing comes between the two.
+_ATOMIC = ("dynamodb", "s3")
 
 
 def configure(url: str) -> None:
@@ -40,6 +45,9 @@ class Moto:
         )
 
         self._apps = DomainDispatcherApplication(create_backend_app)
+        # By host name moto takes HTTP APIs for a part of REST APIs, and those need a dozen more packages.
+        self._http_apis = functools.cache(lambda: create_backend_app("apigatewayv2"))
+        self._locks = {service: threading.Lock() for service in _ATOMIC}
 
     def forward(self, call: Call) -> Response:
         """moto's response to a call, e.g. for a handler that only adds to it."""
@@ -60,9 +68,13 @@ class Moto:
         }
         environ["wsgi.input"].seek(0)
         try:
-            response = Response.from_app(self._apps, environ)
+            with self._locks.get(service, contextlib.nullcontext()):
+                response = Response.from_app(self._app(service, environ), environ)
         except NotImplementedError as error:
             raise missing(service, operation) from error
+        except ModuleNotFoundError as error:
+            detail = f"{service}:{operation} needs the Python package {error.name}, which is not installed"
+            raise ApiError("NotImplemented", detail, 501) from error
         except Exception as error:
             traceback.print_exc()
             raise ApiError(
@@ -73,6 +85,10 @@ class Moto:
         if response.mimetype == "text/html" and response.status_code in (404, 405):
             raise missing(service, operation)  # Flask's own page: there is no such path in moto
         return response
+
+    def _app(self, service: str, environ: dict[str, Any]) -> Any:
+        http_api = service == "apigateway" and str(environ["PATH_INFO"]).startswith("/v2/")
+        return self._http_apis() if http_api else self._apps
 
 
 def missing(service: str, operation: str) -> ApiError:
