@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from moto.awslambda.models import EventInvokeConfig, LambdaFunction, lambda_backends
+from moto.s3.models import s3_backends
 from werkzeug.wrappers import Response
 
 from serverless_ai_local.aws import event_stream
@@ -44,6 +45,7 @@ class LambdaApi:
             "Invoke": self._invoke,
             "InvokeWithResponseStream": self._invoke_stream,
             "CreateFunction": self._create,
+            "UpdateFunctionCode": self._update_code,
             "UpdateFunctionConfiguration": self._update,
             "PutFunctionEventInvokeConfig": self._put_invoke_config,
             "UpdateFunctionEventInvokeConfig": self._put_invoke_config,
@@ -55,7 +57,6 @@ class LambdaApi:
             "ListFunctions",
             "ListVersionsByFunction",
             "PublishVersion",
-            "UpdateFunctionCode",
         ):
             offered[name] = self._shown
         return {("lambda", name): handler for name, handler in offered.items()}
@@ -119,12 +120,21 @@ class LambdaApi:
         given: dict[str, Any] = json.loads(call.request.get_data())
         name = str(given.get("FunctionName", "")).rsplit(":", 1)[-1]
         require(given, str(given.get("Role", "")), name, self._roles)
+        _require_object(call, section(given, "Code"))
         response = self._forward(call)
         if response.status_code >= 400:
             return response
         record = lambda_backends[call.account][call.region].get_function(name)
         settings.keep(record, given)
         return _merged(call, response)
+
+    def _update_code(self, call: Call) -> Response:
+        given: dict[str, Any] = json.loads(call.request.get_data() or b"{}")
+        _require_object(call, given)
+        response = self._shown(call)
+        if response.status_code < 400 and given.get("Architectures"):  # moto leaves them as they were
+            _latest(call, parameters(call)).architectures = given["Architectures"]
+        return response
 
     def _update(self, call: Call) -> Response:
         given: dict[str, Any] = json.loads(call.request.get_data() or b"{}")
@@ -203,6 +213,20 @@ def _merged(call: Call, response: Response) -> Response:
         record = backend.get_function(configuration["FunctionName"], str(configuration["Version"]))
         configuration.update(settings.shown(record))
     return reply(answer, response.status_code)
+
+
+def _require_object(call: Call, code: dict[str, Any]) -> None:
+    """Raise `ApiError` if the code is to come from an S3 object that is not there: moto takes it as empty."""
+    bucket, key = code.get("S3Bucket"), code.get("S3Key")
+    if bucket is None or key is None:
+        return
+    buckets = s3_backends[call.account]["aws"].buckets
+    missing = "bucket" if bucket not in buckets else "key" if buckets[bucket].keys.get(key) is None else ""
+    if missing:
+        raise invalid(
+            f"Error occurred while GetObject. S3 Error Code: NoSuch{missing.title()}. "
+            f"S3 Error Message: The specified {missing} does not exist."
+        )
 
 
 def _require_payload(payload: bytes, limit: int) -> None:
