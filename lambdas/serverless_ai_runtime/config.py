@@ -68,6 +68,13 @@ class GcpEdgeConfig(NamedTuple):
     """Requests that one instance lets through in the long run; over it the answer is 429."""
     burst: int
     """Requests that one instance lets through at once."""
+    timeout_s: int
+    """Most seconds a request may take: Cloud Run tells none how long it has left."""
+    dead_letters: str
+    """Topic (projects/P/topics/T) of events that failed too often: Pub/Sub moves them there without a reason,
+    so that the function does it itself on the last delivery. "" = there is none."""
+    max_deliveries: int
+    """Of one event; as in the subscription's dead-letter policy."""
 
 
 class AzureEdgeConfig(NamedTuple):

@@ -6,6 +6,7 @@ from typing import Final
 
 from serverless_ai_patterns.function_llm import FunctionLlmSettings, Jwt
 from serverless_ai_patterns.function_settings import FunctionSettings
+from serverless_ai_patterns.gcp.events import ATTEMPTS
 from serverless_ai_patterns.models import Model
 from serverless_ai_runtime.config import FunctionLlmConfig, GcpEdgeConfig, to_env
 
@@ -98,12 +99,14 @@ def environment(
     project: str,
     database: str = "",
     destination: str = "",
+    dead_letters: str = "",
     gateway: str = "",
     deliverer: str = "",
 ) -> dict[str, str]:
     """The function's variables; an empty string is "not made".
 
-    `destination` is a topic, projects/P/topics/T; `gateway` and `deliverer` are accounts' unique ids.
+    `destination` and `dead_letters` are topics, projects/P/topics/T; `gateway` and `deliverer` are accounts'
+    unique ids.
     """
     pattern = FunctionLlmConfig(
         model=model.id,
@@ -126,5 +129,8 @@ def environment(
         deliverer=deliverer,
         requests_per_second=settings.throttle.requests_per_second,
         burst=settings.throttle.burst,
+        timeout_s=settings.function.timeout_s,
+        dead_letters=dead_letters,
+        max_deliveries=ATTEMPTS,
     )
     return {**to_env(pattern), **to_env(edge), THREADS: str(CONCURRENCY)}
