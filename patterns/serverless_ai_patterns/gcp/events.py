@@ -8,8 +8,10 @@ from typing import Any, Final, cast
 
 PATH: Final = "/events"
 """Where Pub/Sub pushes to; the function tells an event by who pushes it and not by this path alone."""
+DELIVERIES: Final = 3
+"""Failed deliveries before the function gives an event up and sends it to the dead letters with a reason."""
 ATTEMPTS: Final = 5
-"""Deliveries before an event is a dead letter: Pub/Sub's minimum (DeadLetterPolicy, 5 to 100)."""
+"""Those before Pub/Sub itself does so, of events that never got as far; its minimum (DeadLetterPolicy)."""
 FIRST_RETRY_S: Final = 10
 LAST_RETRY_S: Final = 600
 """Pub/Sub's widest back-off (RetryPolicy, at most 600 s)."""

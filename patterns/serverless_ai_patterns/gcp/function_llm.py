@@ -6,8 +6,10 @@ from typing import Final
 
 from serverless_ai_patterns.function_llm import FunctionLlmSettings, Jwt
 from serverless_ai_patterns.function_settings import FunctionSettings
-from serverless_ai_patterns.gcp.events import ATTEMPTS
+from serverless_ai_patterns.gcp.events import DELIVERIES, subscription_filter
+from serverless_ai_patterns.gcp.gateway import check_audiences
 from serverless_ai_patterns.models import Model
+from serverless_ai_patterns.unix_cron import unix_cron
 from serverless_ai_runtime.config import FunctionLlmConfig, GcpEdgeConfig, to_env
 
 COLLECTION: Final = "records"
@@ -67,7 +69,15 @@ def check(settings: FunctionLlmSettings) -> None:
     """Raise ValueError for a setting that Google Cloud cannot have."""
     days = settings.function.log_retention_days
     if days > MAX_RETENTION_DAYS:
-        raise ValueError(f"function.log_retention_days must be at most {MAX_RETENTION_DAYS} here, got {days}")
+        raise ValueError(
+            f"function.log_retention_days must be at most {MAX_RETENTION_DAYS} on Google Cloud, got {days}"
+        )
+    if settings.events.schedule is not None:
+        unix_cron(settings.events.schedule, cloud="Google Cloud")
+    if settings.events.bus_filter is not None:
+        subscription_filter(settings.events.bus_filter)
+    if isinstance(settings.auth, Jwt):
+        check_audiences(settings.auth)
 
 
 def cpus(function: FunctionSettings) -> int:
@@ -97,7 +107,7 @@ def environment(
     model: Model,
     *,
     project: str,
-    database: str = "",
+    store: str = "",
     destination: str = "",
     dead_letters: str = "",
     gateway: str = "",
@@ -105,8 +115,8 @@ def environment(
 ) -> dict[str, str]:
     """The function's variables; an empty string is "not made".
 
-    `destination` and `dead_letters` are topics, projects/P/topics/T; `gateway` and `deliverer` are accounts'
-    unique ids.
+    `store` is what the function of that name here returns, `destination` and `dead_letters` are topics
+    (projects/P/topics/T), `gateway` and `deliverer` accounts' unique ids.
     """
     pattern = FunctionLlmConfig(
         model=model.id,
@@ -117,7 +127,7 @@ def environment(
         session_ttl_s=settings.sessions.ttl_hours * 3600,
         caller_tokens_per_day=settings.budget.caller_tokens_per_day,
         total_tokens_per_day=settings.budget.total_tokens_per_day,
-        store=store(project, database) if database else "",
+        store=store,
         destination=destination,
         guardrail_id=GUARDRAIL if settings.llm.guardrail else "",
         guardrail_version="",
@@ -131,6 +141,6 @@ def environment(
         burst=settings.throttle.burst,
         timeout_s=settings.function.timeout_s,
         dead_letters=dead_letters,
-        max_deliveries=ATTEMPTS,
+        max_deliveries=DELIVERIES,
     )
     return {**to_env(pattern), **to_env(edge), THREADS: str(CONCURRENCY)}

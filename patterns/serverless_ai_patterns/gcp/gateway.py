@@ -45,12 +45,17 @@ def openapi(
     }
 
 
-def _security(auth: Jwt, jwks_uri: str | None) -> dict[str, Any]:
+def check_audiences(auth: Jwt) -> None:
+    """Raise ValueError for an audience that the document cannot hold."""
     for audience in auth.audience:
         if "," in audience:
             raise ValueError(
-                f"auth.audience must hold no comma: API Gateway separates by it; got {audience!r}"
+                f"auth.audience must hold no comma, by which API Gateway separates; got {audience!r}"
             )
+
+
+def _security(auth: Jwt, jwks_uri: str | None) -> dict[str, Any]:
+    check_audiences(auth)
     keys = {} if jwks_uri is None else {"x-google-jwks_uri": jwks_uri}
     return {
         "type": "oauth2",
