@@ -163,11 +163,6 @@ def test_an_alarm_that_would_not_be_evaluated_is_refused(
         alarm(cloud, "Never", **changes)
 
 
-def test_composite_alarms_are_refused_by_name(cloud: LocalCloud) -> None:
-    with pytest.raises(ClientError, match="does not offer cloudwatch:PutCompositeAlarm"):
-        cloud.client("cloudwatch").put_composite_alarm(AlarmName="c", AlarmRule="ALARM(x)")
-
-
 def of(points: list[float | None], **changes: Any) -> str:
     settings = {
         "comparison_operator": "GreaterThanOrEqualToThreshold", "threshold": 5, "datapoints_to_alarm": None,

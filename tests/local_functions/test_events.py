@@ -263,10 +263,51 @@ def test_a_target_that_is_not_offered_is_refused_by_name(
         cloud.client("events").put_targets(Rule="targets", Targets=[{"Id": "1", **target}])
 
 
-def test_what_is_not_offered_of_eventbridge_is_refused_by_name(cloud: LocalCloud) -> None:
-    bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
-    with pytest.raises(ClientError, match="does not offer events:CreateArchive"):
-        cloud.client("events").create_archive(ArchiveName="a", EventSourceArn=bus)
+def test_an_object_in_a_bucket_is_an_event_like_any_other(cloud: LocalCloud) -> None:
+    url, arn = cloud.queue(FROM_EVENTS)
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="uploads")
+    s3.put_bucket_notification_configuration(
+        Bucket="uploads", NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    pattern = {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"object": {"key": [{"suffix": ".pdf"}]}},
+    }
+    rule(cloud, "uploads", pattern, {"Arn": arn})
+    for key in ("a.txt", "b.pdf"):
+        s3.put_object(Bucket="uploads", Key=key, Body=b"x")
+    [message] = messages(cloud, url)
+    event = json.loads(message["Body"])
+    assert (event["detail-type"], event["detail"]["object"]["key"]) == ("Object Created", "b.pdf")
+    assert event["time"].endswith("Z")
+
+
+BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
+FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "settings"),
+    [
+        ("events", "create_archive", {"ArchiveName": "a", "EventSourceArn": BUS}),
+        ("sns", "subscribe", {"TopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:t", "Protocol": "lambda",
+                              "Endpoint": FUNCTION}),
+        ("s3", "put_bucket_notification_configuration", {"Bucket": "b", "NotificationConfiguration": {
+            "LambdaFunctionConfigurations": [{"LambdaFunctionArn": FUNCTION, "Events": ["s3:*"]}]}}),
+        ("logs", "put_subscription_filter", {"logGroupName": "g", "filterName": "f", "filterPattern": "",
+                                             "destinationArn": FUNCTION}),
+        ("lambda", "create_function_url_config", {"FunctionName": "f", "AuthType": "NONE"}),
+        ("cloudwatch", "put_composite_alarm", {"AlarmName": "c", "AlarmRule": "ALARM(x)"}),
+    ],
+)  # fmt: skip
+def test_triggers_that_nothing_would_act_on_are_refused_by_name(
+    cloud: LocalCloud, service: str, operation: str, settings: dict[str, Any]
+) -> None:
+    name = operation.title().replace("_", "")
+    with pytest.raises(ClientError, match=f"the local cloud does not offer .*:{name}"):
+        getattr(cloud.client(service), operation)(**settings)
 
 
 def test_patterns_can_be_tested(cloud: LocalCloud) -> None:

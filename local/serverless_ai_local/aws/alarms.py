@@ -57,8 +57,6 @@ class Alarms:
         """See `api.Operations`."""
         return {
             (SERVICE, "PutMetricAlarm"): self._put,
-            (SERVICE, "PutCompositeAlarm"): _refuse,
-            (SERVICE, "PutAnomalyDetector"): _refuse,
             (SERVICE, "DescribeAlarms"): self._describe,
             (SERVICE, "DescribeAlarmsForMetric"): self._describe,
         }
@@ -214,10 +212,6 @@ def _require(given: Mapping[str, Any]) -> None:
                 raise ApiError(
                     "ValidationError", f"the action {action} is not offered locally; sns and lambda are"
                 )
-
-
-def _refuse(call: Call) -> Response:
-    raise ApiError("NotImplemented", f"the local cloud does not offer cloudwatch:{call.operation}", 501)
 
 
 def _statistic(alarm: Alarm) -> str:

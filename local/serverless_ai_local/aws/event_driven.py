@@ -11,6 +11,7 @@ from serverless_ai_local.aws.api import Handler, Operations
 from serverless_ai_local.aws.arns import Arn
 from serverless_ai_local.aws.attempts import Attempts
 from serverless_ai_local.aws.clock import Clock
+from serverless_ai_local.aws.event_sources import EventSources
 from serverless_ai_local.aws.event_targets import EventTargets
 from serverless_ai_local.aws.events import Events
 from serverless_ai_local.aws.lambda_api import LambdaApi
@@ -19,6 +20,7 @@ from serverless_ai_local.aws.metrics import Metrics
 from serverless_ai_local.aws.scheduler import Scheduler
 from serverless_ai_local.aws.service_roles import Checks, Issuer, ServiceRoles
 from serverless_ai_local.aws.tracing import Tracing
+from serverless_ai_local.aws.unoffered import Unoffered
 from serverless_ai_local.functions import FunctionHost, Limits
 from serverless_ai_local.functions.asynchronous import retry_seconds
 from serverless_ai_local.functions.task_root import Runtime
@@ -64,10 +66,14 @@ class EventDriven:
         self._scheduler = Scheduler(deliveries, self._attempts, roles, forward, region)
         self._alarms = Alarms(self.metrics, deliveries, forward)
         self._clock = Clock(self._scheduler, targets)
+        self._sources = EventSources(self.functions, roles, forward)
+        self._unoffered = Unoffered(forward)
 
     def operations(self) -> Operations:
         """What these services offer themselves."""
-        parts = (self._lambda, self._events, self._scheduler, self._alarms)
+        parts = (
+            self._lambda, self._events, self._scheduler, self._alarms, self._sources, self._unoffered,
+        )  # fmt: skip
         return {key: handler for part in parts for key, handler in part.operations().items()}
 
     def routes(self) -> AdminRoutes:
@@ -79,14 +85,16 @@ class EventDriven:
         }
 
     def start(self) -> None:
-        """Let the clock and the alarms tick."""
+        """Let the clock and the alarms tick, and the queues be read."""
         self._clock.start()
         self._alarms.start()
+        self._sources.start()
 
     def stop(self) -> None:
         """Stop ticking, and end every function process."""
         self._clock.stop()
         self._alarms.stop()
+        self._sources.stop()
         self._attempts.stop()
         self.functions.stop()
 

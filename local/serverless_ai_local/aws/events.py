@@ -24,7 +24,7 @@ from serverless_ai_local.aws.schedule_expressions import ScheduleError, parse
 MAX_ENTRIES: Final = 10
 MAX_BYTES: Final = 1024 * 1024
 """Of all entries of one call together."""
-NOT_OFFERED: Final = ("CreateArchive", "StartReplay", "CreateConnection", "CreateApiDestination")
+_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 _REQUIRED: Final = ("Source", "DetailType", "Detail")
 _log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class Events:
         self._targets, self._forward = targets, forward
         self._lock = threading.Lock()
         self._duplicates = 0
+        self._take_over()
 
     def operations(self) -> Operations:
         """See `api.Operations`."""
@@ -45,7 +46,6 @@ class Events:
             "PutTargets": self._put_targets,
             "TestEventPattern": self._test_pattern,
         }
-        offered |= dict.fromkeys(NOT_OFFERED, _refuse)
         return {("events", name): handler for name, handler in offered.items()}
 
     def duplicate(self, times: int) -> None:
@@ -64,6 +64,21 @@ class Events:
                 for _ in range(deliveries):
                     self._targets.deliver(rule, event)
         return event["id"]
+
+    def _take_over(self) -> None:
+        """Let events of moto's own services (S3) take the way of all others: moto hands them to its rules."""
+
+        def send_to_targets(
+            rule: Rule, original_event: Mapping[str, Any], transform_input: bool = True
+        ) -> None:
+            del transform_input
+            moment = datetime.fromtimestamp(float(original_event["time"]), UTC)
+            event = {name: value for name, value in original_event.items() if name != "ingestion-time"}
+            event |= {"id": str(uuid.uuid4()), "time": moment.strftime(_TIME)}
+            if rule.state == "ENABLED" and _matches(rule, event):
+                self._targets.deliver(rule, event)
+
+        Rule.send_to_targets = send_to_targets  # pyright: ignore[reportAttributeAccessIssue]
 
     def _put_events(self, call: Call) -> Response:
         entries: list[dict[str, Any]] = parameters(call)["Entries"]
@@ -122,10 +137,6 @@ class Events:
         return reply({"Result": _compiled(given["EventPattern"])(event)})
 
 
-def _refuse(call: Call) -> Response:
-    raise ApiError("NotImplemented", f"the local cloud does not offer events:{call.operation}", 501)
-
-
 def _compiled(pattern: str) -> Callable[[Mapping[str, Any]], bool]:
     try:
         return compile_pattern(pattern)
@@ -176,7 +187,7 @@ def _event(bus: Arn, entry: Mapping[str, Any]) -> dict[str, Any]:
         "detail-type": entry["DetailType"],
         "source": entry["Source"],
         "account": bus.account,
-        "time": (moment or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "time": (moment or datetime.now(UTC)).strftime(_TIME),
         "region": bus.region,
         "resources": list(entry.get("Resources") or []),
         "detail": json.loads(entry["Detail"]),
