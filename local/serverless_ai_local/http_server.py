@@ -93,6 +93,7 @@ class _Connection(BaseHTTPRequestHandler):
         return True
 
     def _serve(self) -> None:
+        self.path = self.requestline.split()[1]  # the base class takes leading slashes away
         try:
             body = self._body()
         except BadRequestError as error:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
 from serverless_ai_local import launch
 from serverless_ai_local.launch import Credentials, RunningCloud
 

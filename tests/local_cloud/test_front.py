@@ -18,18 +18,32 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials as Keys
 from botocore.exceptions import ClientError
+
 from serverless_ai_local.launch import Credentials, RunningCloud
 
 Client = Callable[[str], Any]
 ACCOUNT = "123456789012"
 READS = {
-    "apigatewayv2": "get_apis", "bedrock": "list_guardrails", "cloudformation": "list_stacks",
-    "cloudwatch": "describe_alarms", "dynamodb": "list_tables", "ecr": "describe_repositories",
-    "events": "list_rules", "iam": "list_users", "kms": "list_keys", "lambda": "list_functions",
-    "logs": "describe_log_groups", "s3": "list_buckets", "scheduler": "list_schedules",
-    "secretsmanager": "list_secrets", "sns": "list_topics", "sqs": "list_queues", "ssm": "describe_parameters",
-    "stepfunctions": "list_state_machines", "sts": "get_caller_identity",
-}  # fmt: skip
+    "apigatewayv2": "get_apis",
+    "bedrock": "list_guardrails",
+    "cloudformation": "list_stacks",
+    "cloudwatch": "describe_alarms",
+    "dynamodb": "list_tables",
+    "ecr": "describe_repositories",
+    "events": "list_rules",
+    "iam": "list_users",
+    "kms": "list_keys",
+    "lambda": "list_functions",
+    "logs": "describe_log_groups",
+    "s3": "list_buckets",
+    "scheduler": "list_schedules",
+    "secretsmanager": "list_secrets",
+    "sns": "list_topics",
+    "sqs": "list_queues",
+    "ssm": "describe_parameters",
+    "stepfunctions": "list_state_machines",
+    "sts": "get_caller_identity",
+}
 
 
 def refused(call: Callable[[], Any]) -> tuple[str, int, str]:
@@ -158,8 +172,14 @@ def test_an_operation_that_nothing_offers_is_an_error_with_its_name(
 ) -> None:
     once = Config(retries={"total_max_attempts": 1})
     for service, operation in (("xray", "get_groups"), ("ec2", "describe_instance_connect_endpoints")):
-        client = boto3.client(service, endpoint_url=cloud.url, region_name="us-east-1", aws_access_key_id="test",
-                              aws_secret_access_key="test", config=once)  # fmt: skip
+        client = boto3.client(
+            service,
+            endpoint_url=cloud.url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=once,
+        )
         code, status, message = refused(getattr(client, operation))
         assert (code, status) == ("NotImplemented", 501)
         assert re.sub("[^a-z]", "", f"{service}{operation}") in re.sub("[^a-z]", "", message.lower())
@@ -229,10 +249,10 @@ def test_a_session_of_sts_is_an_administrator(cloud: RunningCloud, root: Client,
 def test_credentials_of_a_role_that_does_not_exist(cloud: RunningCloud) -> None:
     from serverless_ai_local.launch import CloudError
 
-    with pytest.raises(CloudError, match="404.*there is no role arn:aws:iam::1:role/ghost"):
+    with pytest.raises(CloudError, match=r"404.*there is no role arn:aws:iam::1:role/ghost"):
         cloud.admin("POST", "iam/credentials", {"role_arn": "arn:aws:iam::1:role/ghost"})
     for body in (None, [], {"role": "x"}, {"role_arn": 5}):
-        with pytest.raises(CloudError, match="400.*role_arn"):
+        with pytest.raises(CloudError, match=r"400.*role_arn"):
             cloud.admin("POST", "iam/credentials", body)
 
 
@@ -252,8 +272,14 @@ def test_s3_keys_survive_signing_and_transport(root: Client, name: Callable[[str
 
 
 def test_presigned_urls_work_until_they_are_changed(cloud: RunningCloud, name: Callable[[str], str]) -> None:
-    v4 = boto3.client("s3", endpoint_url=cloud.url, region_name="us-east-1", aws_access_key_id="test",
-                      aws_secret_access_key="test", config=Config(signature_version="s3v4"))  # fmt: skip
+    v4 = boto3.client(
+        "s3",
+        endpoint_url=cloud.url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(signature_version="s3v4"),
+    )
     bucket = name("bucket")
     v4.create_bucket(Bucket=bucket)
     v4.put_object(Bucket=bucket, Key="a b", Body=b"hello")
@@ -273,17 +299,21 @@ def test_twenty_clients_at_once(cloud: RunningCloud, name: Callable[[str], str])
     """Each with its own connection; every call counts once."""
     table = name("table")
     cloud.client("dynamodb").create_table(
-        TableName=table, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-    )  # fmt: skip
+    )
 
     def work(number: int) -> int:
         dynamodb = cloud.client("dynamodb")
         for _ in range(10):
             dynamodb.update_item(
-                TableName=table, Key={"pk": {"S": "counter"}}, UpdateExpression="ADD n :one",
+                TableName=table,
+                Key={"pk": {"S": "counter"}},
+                UpdateExpression="ADD n :one",
                 ExpressionAttributeValues={":one": {"N": "1"}},
-            )  # fmt: skip
+            )
         return number
 
     with ThreadPoolExecutor(20) as pool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Mapping
@@ -13,11 +14,21 @@ from serverless_ai_local.gateway.event import Outgoing
 from serverless_ai_local.gateway.exchange import Exchange
 
 _VARIABLE: Final = re.compile(r"\$context\.([A-Za-z0-9_.:-]*[A-Za-z0-9_])")
+_QUOTED: Final = "error.messageString"
+"""The one variable that brings its own quotes."""
 
 
 def line(log_format: str, values: Mapping[str, str]) -> str:
-    """The format with its `$context` variables filled in; `-` for what a request does not have."""
-    return _VARIABLE.sub(lambda found: values.get(found[1], "") or "-", log_format)
+    """The format with its `$context` variables filled in; `-` for what a request does not have.
+
+    Quotes and line ends in a value are escaped: a caller cannot write a line, or a field, of its own.
+    """
+
+    def fill(variable: re.Match[str]) -> str:
+        value = values.get(variable[1], "") or "-"
+        return value if variable[1] == _QUOTED else json.dumps(value, ensure_ascii=False)[1:-1]
+
+    return _VARIABLE.sub(fill, log_format)
 
 
 def write(exchange: Exchange, outgoing: Outgoing) -> None:
