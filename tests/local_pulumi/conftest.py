@@ -13,7 +13,7 @@ import pytest
 
 from serverless_ai_local import graph
 from serverless_ai_local.doors.pulumi import Deployment, StepEvent
-from serverless_ai_local.doors.pulumi.clouds import CloudError, Live, Placed, Target
+from serverless_ai_local.doors.pulumi.clouds import CloudError, Consequence, Live, Placed, Target
 from serverless_ai_local.doors.pulumi.values import UNKNOWN, leaves
 
 ENDPOINT = "http://127.0.0.1:9"  # nothing listens there
@@ -37,11 +37,11 @@ class FakeCloud:
             raise CloudError(f"provider aws: {', '.join(unknown)} is not supported; allowed: region")
         return {"region": given.get("region", "us-east-1")}
 
-    def moved(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-        return old["region"] != new["region"]
+    def consequence(self, token: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Consequence:
+        return "replace" if old["region"] != new["region"] else "none"
 
     def kind(self, token: str) -> FakeKind:
-        if token.startswith("aws:ec2/"):
+        if token.startswith("aws:ssm/"):
             raise CloudError(f"resource type {token} is not supported")
         return FakeKind(self, token)
 
@@ -164,14 +164,20 @@ class Project:
         return [event.text for event in self.events if event.status == "output"]
 
 
-@pytest.fixture
-def cloud() -> FakeCloud:
-    return FakeCloud()
+@pytest.fixture(scope="session")
+def make_project() -> Callable[[Path], Project]:
+    """A project in a folder, with a cloud of its own."""
+    return lambda folder: Project(folder, FakeCloud())
 
 
 @pytest.fixture
-def project(tmp_path: Path, cloud: FakeCloud) -> Project:
-    return Project(tmp_path / "program", cloud)
+def project(tmp_path: Path, make_project: Callable[[Path], Project]) -> Project:
+    return make_project(tmp_path / "program")
+
+
+@pytest.fixture
+def cloud(project: Project) -> FakeCloud:
+    return project.cloud
 
 
 @pytest.fixture

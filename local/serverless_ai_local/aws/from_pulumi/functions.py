@@ -27,7 +27,7 @@ UNRESERVED: Final = -1
 _PATH: Final = "arn:aws:apigateway:{context.region}:lambda:path"
 INVOCATIONS: Final = _PATH + "/2015-03-31/functions/{a[Arn]}/invocations"
 STREAMING: Final = _PATH + "/2021-11-15/functions/{a[Arn]}/response-streaming-invocations"
-CODE: Final = ("code", "s3Bucket", "s3Key", "s3ObjectVersion", "imageUri")
+CODE: Final = "code, s3_bucket and s3_key, image_uri"
 
 
 def _file_systems(value: Any) -> list[Any]:
@@ -48,7 +48,7 @@ def _properties(given: dict[str, Any]) -> dict[str, Any]:
     elif archive is UNKNOWN:
         code = {"S3Bucket": UNKNOWN, "S3Key": UNKNOWN}
     if not code:
-        raise CloudError(f"a function needs one of {', '.join(CODE)}")
+        raise CloudError(f"a function needs one of {CODE}")
     if given.get("ReservedConcurrentExecutions") == UNRESERVED:
         del given["ReservedConcurrentExecutions"]
     return {**given, "Code": code}

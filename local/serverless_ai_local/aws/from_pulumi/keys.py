@@ -7,7 +7,7 @@ from typing import Any, Final
 from serverless_ai_local.aws.from_pulumi import existing
 from serverless_ai_local.aws.from_pulumi.direct import Direct
 from serverless_ai_local.aws.from_pulumi.translation import TAG_LIST, AutoName, Translation, document, only
-from serverless_ai_local.aws.provider import Context
+from serverless_ai_local.aws.provider import Context, Made
 from serverless_ai_local.aws.resources.calls import call
 from serverless_ai_local.doors.pulumi.clouds import CloudError, Live
 from serverless_ai_local.doors.pulumi.values import Values
@@ -49,6 +49,12 @@ def _parameter(given: dict[str, Any]) -> dict[str, Any]:
     if len(values) != 1:
         raise CloudError("give value or insecure_value")
     return {**given, "Value": values[0]}
+
+
+def _parameter_arn(context: Context, made: Made, properties: Values) -> str:
+    """A name that is a path has its slash already."""
+    name = made.physical_id.removeprefix("/")
+    return f"arn:aws:ssm:{context.region}:{context.account}:parameter/{name}"
 
 
 ROWS: Final = (
@@ -109,7 +115,7 @@ ROWS: Final = (
             "type": "Type",
             "value": "Value",
         },
-        outputs={"arn": "arn:aws:ssm:{context.region}:{context.account}:parameter/{id}"},
+        outputs={"arn": _parameter_arn},
         name=AutoName(limit=1011),
         prepare=_parameter,
     ),

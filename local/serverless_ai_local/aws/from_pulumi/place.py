@@ -12,14 +12,13 @@ from typing import Any, Final
 from boto3.session import Session  # pyright: ignore[reportMissingTypeStubs]
 from botocore.config import Config  # pyright: ignore[reportMissingTypeStubs]
 
+from serverless_ai_local.aws.from_pulumi import REGION, ROOT
 from serverless_ai_local.aws.provider import Context
 from serverless_ai_local.doors.pulumi.clouds import CloudError, Target
 from serverless_ai_local.doors.pulumi.values import UNKNOWN, Values
 
 ACCOUNT: Final = "123456789012"
-DEFAULT_REGION: Final = "us-east-1"
-ROOT: Final = "test"
-REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
+REGION_NAME: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
 # Who signs, how and how often has no bearing on the local cloud.
 HARMLESS: Final = frozenset(
     {
@@ -48,9 +47,9 @@ def settings(config: Values) -> Mapping[str, Any]:
     if unknown:
         allowed = ", ".join((*MEANT, *sorted(HARMLESS)))
         raise CloudError(f"aws:{unknown[0]} is not supported on the local cloud; allowed: {allowed}")
-    region = str(values.get("region") or DEFAULT_REGION)
-    if not REGION.fullmatch(region):
-        raise CloudError(f"aws:region must be a region such as {DEFAULT_REGION} and is {region!r}")
+    region = str(values.get("region") or REGION)
+    if not REGION_NAME.fullmatch(region):
+        raise CloudError(f"aws:region must be a region such as {REGION} and is {region!r}")
     allowed_ids = values.get("allowedAccountIds")
     if (allowed_ids and ACCOUNT not in allowed_ids) or ACCOUNT in values.get("forbiddenAccountIds", ()):
         raise CloudError(f"the account of the local cloud is {ACCOUNT}, which this provider does not allow")

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from serverless_ai_local.doors.pulumi.clouds import CloudError
 from serverless_ai_local.doors.pulumi.values import Values
+from serverless_ai_local.plain import is_list
 
 VERSION: Final = "2012-10-17"
 # Input -> element of a statement, in the order in which Terraform writes them.
@@ -53,7 +54,7 @@ def _parsed(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise CloudError(f"a policy document to merge is not JSON: {error}") from error
     statements: Any = policy.get("Statement", [])
-    return {**policy, "Statement": statements if isinstance(statements, list) else [statements]}
+    return {**policy, "Statement": statements if is_list(statements) else [statements]}
 
 
 def _statement(given: Values) -> dict[str, Any]:

@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from serverless_ai_local.aws.provider import Context, Made
 from serverless_ai_local.doors.pulumi.clouds import CloudError, Live
 from serverless_ai_local.doors.pulumi.values import UNKNOWN, Values
+from serverless_ai_local.plain import is_list, is_mapping
 
 Convert = Callable[[Any], Any]
 Rule = str | tuple[str | None, Convert] | None
@@ -146,11 +147,10 @@ def each(convert: Convert) -> Convert:
 
 def capital(value: Any) -> Any:
     """An object whose names differ by their first letter only, all the way down: `maxAge` -> `MaxAge`."""
-    if isinstance(value, Mapping):
-        items = cast(Values, value).items()
-        return {key[:1].upper() + key[1:]: capital(item) for key, item in items}
-    if isinstance(value, list):
-        return [capital(item) for item in cast(list[Any], value)]
+    if is_mapping(value):
+        return {key[:1].upper() + key[1:]: capital(item) for key, item in value.items()}
+    if is_list(value):
+        return [capital(item) for item in value]
     return value
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pulumi
 
@@ -13,6 +13,7 @@ from serverless_ai_local.doors.pulumi import reflection
 from serverless_ai_local.doors.pulumi.assets import Archive, Asset
 from serverless_ai_local.doors.pulumi.reflection import Many, Property, Shape
 from serverless_ai_local.doors.pulumi.values import UNKNOWN, Values, plain
+from serverless_ai_local.plain import is_list, is_mapping
 
 CLOSE = 0.8
 """How alike (0..1) a value must be to one of an enum to be taken for a misspelling of it."""
@@ -85,9 +86,9 @@ def _value(value: Any, alternatives: tuple[Any, ...], at: str) -> Iterator[str]:
 
 def _suits(value: Any, alternative: Any) -> bool:
     if isinstance(alternative, Many):
-        return isinstance(value, Mapping if alternative.keyed else list)
+        return is_mapping(value) if alternative.keyed else is_list(value)
     if reflection.is_object(alternative):
-        return isinstance(value, Mapping)
+        return is_mapping(value)
     if isinstance(value, Asset | Archive):
         return alternative in (pulumi.Asset, pulumi.Archive)
     if reflection.is_enum(alternative):
@@ -105,11 +106,12 @@ def _is_asset(alternative: Any) -> bool:
 
 def _inside(value: Any, alternative: Any, alternatives: tuple[Any, ...], at: str) -> Iterator[str]:
     if isinstance(alternative, Many):
-        items: Iterable[tuple[Any, Any]] = (
-            cast(Values, value).items() if alternative.keyed else enumerate(cast(list[Any], value))
+        places: Values = (
+            {f"{at}.{key}": item for key, item in value.items()}
+            if alternative.keyed
+            else {f"{at}[{index}]": item for index, item in enumerate(value)}
         )
-        for key, item in items:
-            place = f"{at}.{key}" if alternative.keyed else f"{at}[{key}]"
+        for place, item in places.items():
             yield from _value(item, alternative.alternatives, place)
     elif reflection.is_object(alternative):
         yield from _object(value, reflection.shape(alternative), f"{at}.")
@@ -144,7 +146,7 @@ def _words(alternatives: tuple[Any, ...]) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, Asset | Archive):
         return f"an {type(value).__name__.lower()}"
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return "a map"
     # The value may be secret: only its type is told.
-    return "a list" if isinstance(value, list) else WORDS.get(type(value), type(value).__name__)
+    return "a list" if is_list(value) else WORDS.get(type(value), type(value).__name__)

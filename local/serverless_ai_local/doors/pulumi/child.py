@@ -60,6 +60,9 @@ def _explained(error: BaseException, root: Path) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = _place(frames, root)
     text = "".join(traceback.format_exception_only(error)).strip()
+    if isinstance(error, grpc.RpcError):
+        refusal: Any = error  # gRPC's errors have no types of their own
+        text = refusal.details()
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(root)]
     trail = "".join(traceback.format_list(own)).rstrip()
     hint = ""
@@ -85,7 +88,9 @@ def main(arguments: Sequence[str]) -> int:
     )
     pulumi.runtime.configure(settings)
     sys.argv = [program]
-    sys.path[0] = str(Path(program).parent)
+    # Modules of the program's folder are found; those beside this script are not the program's business.
+    others = [place for place in sys.path if place != str(Path(__file__).parent)]
+    sys.path[:] = [str(Path(program).parent), *others]
     # What asyncio says about futures that nobody awaited is an echo of the error that is told below.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     loop = asyncio.new_event_loop()

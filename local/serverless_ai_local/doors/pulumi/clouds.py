@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import serverless_ai_local
 from serverless_ai_local import graph
 from serverless_ai_local.doors.pulumi.results import RefusedError
 from serverless_ai_local.doors.pulumi.values import Values
+
+Consequence = Literal["none", "update", "replace"]
 
 
 class CloudError(Exception):
@@ -86,8 +89,8 @@ class Cloud(Protocol):
         """A provider's configuration, checked and completed; `CloudError` names a key it cannot have."""
         ...
 
-    def moved(self, old: Values, new: Values) -> bool:
-        """Whether resources of the old settings must be made anew, and not only updated, for the new ones."""
+    def consequence(self, token: str, old: Values, new: Values) -> Consequence:
+        """What another configuration of its provider means for a resource of this type."""
         ...
 
     def kind(self, token: str) -> Kind:
@@ -102,19 +105,31 @@ class Cloud(Protocol):
 
 
 class Clouds:
-    """Clouds by package. One not given is looked for in `serverless_ai_local.<cloud>.from_pulumi`."""
+    """Clouds by package. One not given is looked for in `serverless_ai_local.<room>.from_pulumi`.
+
+    That module has two functions: `cloud()`, and `environment(inherited, endpoint)` for the program's own.
+    """
 
     def __init__(self, given: Mapping[str, Cloud] | None = None) -> None:
         self._found: dict[str, Cloud] = dict(given or {})
+        self._lock = threading.Lock()
 
     def get(self, package: str) -> Cloud:
         """`RefusedError` naming the package if nothing answers for it."""
-        if package not in self._found:
-            self._found[package] = self._load(package)
-        return self._found[package]
+        with self._lock:
+            if package not in self._found:
+                self._found[package] = self._load(package)
+            return self._found[package]
 
     def kind(self, token: str) -> Kind:
         return self.get(token.split(":", 1)[0]).kind(token)
+
+    def environment(self, inherited: Mapping[str, str], endpoint: str) -> dict[str, str]:
+        """For the program: what it calls by itself must not reach a real cloud either."""
+        result = dict(inherited)
+        for room in _rooms():
+            result = _module(room).environment(result, endpoint)
+        return result
 
     def _load(self, package: str) -> Cloud:
         # azure-native lives in the room `azure`.
@@ -124,8 +139,11 @@ class Clouds:
             raise RefusedError(
                 f"provider {package!r} has no local cloud; there is one for: {', '.join(known) or 'none'}"
             )
-        module = importlib.import_module(f"{serverless_ai_local.__name__}.{room}.from_pulumi")
-        return module.CLOUD
+        return _module(room).cloud()
+
+
+def _module(room: str) -> Any:
+    return importlib.import_module(f"{serverless_ai_local.__name__}.{room}.from_pulumi")
 
 
 def _rooms() -> list[str]:

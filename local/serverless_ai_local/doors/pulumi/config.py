@@ -6,10 +6,11 @@ import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from serverless_ai_local.doors.pulumi.project import NAME, Project, Spec, kind_of, read_yaml
 from serverless_ai_local.doors.pulumi.results import RefusedError
+from serverless_ai_local.plain import is_list, is_mapping
 
 WANTED = {
     "string": "a string",
@@ -77,23 +78,21 @@ def _stack_values(project: Project, stack: str) -> dict[str, Any]:
     if content.get("environment"):
         raise RefusedError(f"{file.name}: environment: Pulumi ESC environments cannot be read here")
     config: Any = content.get("config") or {}
-    if not isinstance(config, dict):
+    if not is_mapping(config):
         raise RefusedError(f"{file.name}: config must be a mapping of keys, got {config!r}")
-    values = cast(dict[str, Any], config)
-    for key, value in values.items():
+    for key, value in config.items():
         if _encrypted(value):
             raise RefusedError(
                 f"{file.name}: config {key} is encrypted (`secure`) and cannot be read here; "
                 f"give it as a secret instead: --secret {key}=..."
             )
-    return values
+    return config
 
 
 def _encrypted(value: Any) -> bool:
-    if isinstance(value, dict):
-        fields = cast(dict[str, Any], value)
-        return set(fields) == {"secure"} or any(map(_encrypted, fields.values()))
-    return isinstance(value, list) and any(map(_encrypted, cast(list[Any], value)))
+    if is_mapping(value):
+        return set(value) == {"secure"} or any(map(_encrypted, value.values()))
+    return is_list(value) and any(map(_encrypted, value))
 
 
 def _full_key(project: Project, where: str, key: str) -> str:

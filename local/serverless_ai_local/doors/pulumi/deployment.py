@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,15 @@ class Deployment:
             root=project.folder,
         )
         with program.serve(monitor, engine) as address:
-            code = program.run(address, project, self._stack, config, report, dry=update.steps.dry)
+            code = program.run(
+                address,
+                project,
+                self._stack,
+                config,
+                report,
+                environment=self._clouds.environment(os.environ, self._endpoint),
+                dry=update.steps.dry,
+            )
         # What a failed registration raises in the program is not news.
         told = (*report.problems, StoppedError.TEXT)
         for text in map(report.clean, engine.errors):
@@ -151,7 +160,7 @@ class Deployment:
         """The stack's state, if the cloud it was made on is still the same one."""
         state = State.load(self._state_dir / f"{project.name}.{self._stack}.json")
         for entry in state.entries:
-            for leaf in secrets_in((entry.inputs, entry.outputs)):
+            for leaf in secrets_in([entry.inputs, entry.outputs]):
                 report.secret(leaf)
         cloud = _instance(self._endpoint)
         if state.cloud is not None and cloud is not None and state.cloud != cloud:

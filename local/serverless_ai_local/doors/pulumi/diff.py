@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from serverless_ai_local.doors.pulumi.values import Secret, Values
+from serverless_ai_local.plain import is_list, is_mapping
 
 Path = tuple[str | int, ...]
 ANY = "*"
@@ -55,19 +56,17 @@ def changed(old: Any, new: Any) -> tuple[Path, ...]:
 
 def _changed(old: Any, new: Any, at: Path) -> Iterator[Path]:
     old, new = _bare(old), _bare(new)
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        before, after = cast(Values, old), cast(Values, new)
-        for key in before.keys() | after.keys():
-            if key in before and key in after:
-                yield from _changed(before[key], after[key], (*at, key))
+    if is_mapping(old) and is_mapping(new):
+        for key in old.keys() | new.keys():
+            if key in old and key in new:
+                yield from _changed(old[key], new[key], (*at, key))
             else:
                 yield (*at, key)
-    elif isinstance(old, list) and isinstance(new, list):
-        items, others = cast(list[Any], old), cast(list[Any], new)
-        if len(items) != len(others):
+    elif is_list(old) and is_list(new):
+        if len(old) != len(new):
             yield at
             return
-        for index, (item, other) in enumerate(zip(items, others, strict=True)):
+        for index, (item, other) in enumerate(zip(old, new, strict=True)):
             yield from _changed(item, other, (*at, index))
     elif old != new or _number(old) != _number(new):
         # 1 and 1.0 are one number on the wire; True and 1 are not the same.
@@ -96,29 +95,28 @@ def keep(new: Values, old: Values, patterns: Sequence[str]) -> dict[str, Any]:
     """`new`, but as in `old` at every path of `patterns`: what `ignore_changes` asks for."""
     result = dict(new)
     for pattern in patterns:
-        result = cast(dict[str, Any], _keep(result, old, parse(pattern)))
+        result = _keep(result, old, parse(pattern))
     return result
 
 
 def _keep(new: Any, old: Any, path: Path) -> Any:
     head, rest = path[0], path[1:]
-    if isinstance(new, Mapping) and isinstance(old, Mapping):
-        merged, before = dict(cast(Values, new)), cast(Values, old)
-        for key in (merged.keys() | before.keys()) if head == ANY else {str(head)}:
-            if rest and key in merged and key in before:
-                merged[key] = _keep(merged[key], before[key], rest)
-            elif rest and key not in before and key in merged:
-                continue  # a path deeper than what is there: nothing to keep
-            elif key in before:
-                merged[key] = before[key]
+    if is_mapping(new) and is_mapping(old):
+        merged = dict(new)
+        for key in (new.keys() | old.keys()) if head == ANY else {str(head)}:
+            if rest and key in new and key in old:
+                merged[key] = _keep(new[key], old[key], rest)
+            elif rest and key in new:
+                continue  # a path deeper than what was there: nothing to keep
+            elif key in old:
+                merged[key] = old[key]
             else:
                 merged.pop(key, None)
         return merged
-    if isinstance(new, list) and isinstance(old, list):
-        items, before_items = list(cast(list[Any], new)), cast(list[Any], old)
-        for index in range(len(items)) if head == ANY else (head,):
-            if isinstance(index, int) and index < len(items) and index < len(before_items):
-                kept = before_items[index]
-                items[index] = _keep(items[index], kept, rest) if rest else kept
+    if is_list(new) and is_list(old):
+        items = list(new)
+        for index in range(len(new)) if head == ANY else (head,):
+            if isinstance(index, int) and index < min(len(new), len(old)):
+                items[index] = _keep(new[index], old[index], rest) if rest else old[index]
         return items
-    return cast(Any, new)
+    return new

@@ -63,7 +63,8 @@ def require_version(wanted: str) -> None:
     """
     sdk = version("pulumi")
     installed = _numbers(sdk)
-    if not any(_holds(alternative, installed) for alternative in wanted.split("||")):
+    alternatives = [_holds(alternative, installed) for alternative in wanted.split("||")]
+    if not any(alternatives):
         raise RefusedError(f"the program wants Pulumi {wanted}; this speaks the protocol of {sdk}")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, TypeVar
 
@@ -59,6 +61,16 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         self._folder = folder
         self._root = root
         self._transforms = Transforms()
+        self._under_way = 0
+        self._idle = threading.Condition()
+
+    def wait_until_idle(self) -> None:
+        """Every registration that was begun has come to its end, and is in the state.
+
+        gRPC does not wait for them when the program is gone, and a resource may be half made.
+        """
+        with self._idle:
+            self._idle.wait_for(lambda: self._under_way == 0)
 
     def GetDeploymentInfo(self, request: Message, context: Any) -> resource_pb2.DeploymentInfo:  # noqa: N802
         features = [
@@ -178,24 +190,39 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         # There are no hooks that a deletion would call: the program need not wait for it.
         return empty_pb2.Empty()
 
+    @contextmanager
+    def _counted(self) -> Generator[None]:
+        with self._idle:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._under_way -= 1
+                self._idle.notify_all()
+
     def _guarded(self, context: Call, place: str, request: Any, work: Callable[[], Answer]) -> Answer:
         """A registration that fails is a problem, said with its place in the program."""
-        subject = f"{request.type} {request.name!r}"
-        prefix = f"{place}: {subject}" if place else subject
-        try:
-            return work()
-        except StoppedError as stopped:
-            return _refuse(context, str(stopped))
-        except (RefusedError, CloudError, ValueError) as error:
-            text = f"{prefix}: {error}"
-        except grpc.RpcError as error:
-            details: Any = error
-            text = f"{prefix}: a transform failed: {details.details()}"
-        except Exception as error:  # a fault of ours or of a translator must not pass for a success
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            text = f"{prefix}: {type(error).__name__}: {error} (at {Path(last.filename).name}:{last.lineno})"
-        self._update.steps.report.problem(text, type_=request.type, name=request.name)
+        with self._counted():
+            try:
+                return work()
+            except StoppedError as stopped:
+                text = str(stopped)
+            except Exception as error:  # a fault of ours or of a translator must not pass for a success
+                subject = f"{request.type} {request.name!r}: {_reason(error)}"
+                text = f"{place}: {subject}" if place else subject
+                self._update.steps.report.problem(text, type_=request.type, name=request.name)
         return _refuse(context, text)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RefusedError | CloudError | ValueError):
+        return str(error)
+    if isinstance(error, grpc.RpcError):
+        refusal: Any = error  # gRPC's errors have no types of their own
+        return f"a transform failed: {refusal.details()}"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} (at {Path(last.filename).name}:{last.lineno})"
 
 
 def _refuse(context: Call, text: str) -> NoReturn:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from concurrent import futures
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,8 +25,8 @@ from serverless_ai_local.doors.pulumi.wire import MAX_MESSAGE_BYTES
 CHILD: Final = Path(__file__).with_name("child.py")
 THREADS: Final = 64
 """A registration holds its thread while a transform of the program is called, which may ask for more."""
-FINISH_S: Final = 60.0
-"""How long a step that was begun may take to end after the program is gone."""
+STOP_S: Final = 5.0
+"""How long answers may still be on their way to the program when it has ended."""
 
 
 @contextmanager
@@ -42,13 +41,23 @@ def serve(monitor: Monitor, engine: Engine) -> Generator[str]:
     try:
         yield f"127.0.0.1:{port}"
     finally:
-        server.stop(FINISH_S).wait()
+        server.stop(STOP_S).wait()
+        monitor.wait_until_idle()
 
 
-def run(address: str, project: Project, stack: str, config: Config, report: Report, *, dry: bool) -> int:
+def run(
+    address: str,
+    project: Project,
+    stack: str,
+    config: Config,
+    report: Report,
+    *,
+    environment: Mapping[str, str],
+    dry: bool,
+) -> int:
     """Run the program to its end; what it prints becomes messages. Returns its exit code."""
-    environment = {
-        **os.environ,
+    variables = {
+        **environment,
         "PULUMI_CONFIG": json.dumps(dict(config.values)),
         "PULUMI_CONFIG_SECRET_KEYS": json.dumps(sorted(config.secret_keys)),
         "PYTHONUNBUFFERED": "1",
@@ -57,7 +66,7 @@ def run(address: str, project: Project, stack: str, config: Config, report: Repo
     process = subprocess.Popen(
         [sys.executable, "-u", str(CHILD), *arguments],
         cwd=project.program.parent,
-        env=environment,
+        env=variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

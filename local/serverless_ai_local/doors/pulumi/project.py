@@ -6,11 +6,12 @@ import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
 
 from serverless_ai_local.doors.pulumi.results import RefusedError
+from serverless_ai_local.plain import is_mapping
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 TYPES = ("string", "integer", "boolean", "array", "object")
@@ -75,9 +76,9 @@ def read_yaml(file: Path) -> dict[str, Any]:
         raise RefusedError(f"{file.name}: {error}") from error
     if content is None:
         return {}
-    if not isinstance(content, dict):
+    if not is_mapping(content):
         raise RefusedError(f"{file.name}: must be a mapping, got {type(content).__name__}")
-    return cast(dict[str, Any], content)
+    return content
 
 
 def load(folder: Path) -> Project:
@@ -105,7 +106,7 @@ def load(folder: Path) -> Project:
 
 
 def _check_runtime(file: Path, runtime: Any) -> None:
-    language = cast(dict[str, Any], runtime).get("name") if isinstance(runtime, dict) else runtime
+    language = runtime.get("name") if is_mapping(runtime) else runtime
     if language != "python":
         raise RefusedError(f"{file.name}: runtime must be python here and is {language!r}")
 
@@ -119,9 +120,9 @@ def _program(folder: Path, main: str) -> Path:
 
 
 def _specs(file: Path, project: str, config: Any) -> dict[str, Spec]:
-    if not isinstance(config, dict):
+    if not is_mapping(config):
         raise RefusedError(f"{file.name}: config must be a mapping of keys, got {config!r}")
-    found = [_spec(file, project, str(key), entry) for key, entry in cast(dict[Any, Any], config).items()]
+    found = [_spec(file, project, str(key), entry) for key, entry in config.items()]
     return {spec.key: spec for spec in found}
 
 
@@ -129,21 +130,20 @@ def _spec(file: Path, project: str, key: str, entry: Any) -> Spec:
     where = f"{file.name}: config {key}"
     own = ":" not in key or key.startswith(f"{project}:")
     full = key if ":" in key else f"{project}:{key}"
-    if not isinstance(entry, dict):
+    if not is_mapping(entry):
         return Spec(key=full, type=kind_of(entry), value=entry)
-    fields = cast(dict[str, Any], entry)
-    unknown = [name for name in fields if name not in SPEC_KEYS]
+    unknown = [name for name in entry if name not in SPEC_KEYS]
     if unknown:
         raise RefusedError(f"{where}: unknown {', '.join(unknown)}; allowed: {', '.join(SPEC_KEYS)}")
-    if not own and ({"type", "default"} & fields.keys()):
+    if not own and ({"type", "default"} & entry.keys()):
         raise RefusedError(f"{where}: a key of another namespace takes `value`, not `type` or `default`")
-    if "default" in fields and "value" in fields:
+    if "default" in entry and "value" in entry:
         raise RefusedError(f"{where}: give `default` or `value`, not both")
-    value = fields.get("value", fields.get("default"))
-    kind = fields.get("type", kind_of(value))
+    value = entry.get("value", entry.get("default"))
+    kind = entry.get("type", kind_of(value))
     if kind not in TYPES:
         raise RefusedError(f"{where}: type must be one of {', '.join(TYPES)} and is {kind!r}")
-    return Spec(key=full, type=kind, secret=bool(fields.get("secret")), value=value)
+    return Spec(key=full, type=kind, secret=bool(entry.get("secret")), value=value)
 
 
 def kind_of(value: Any) -> str:

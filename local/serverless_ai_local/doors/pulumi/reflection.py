@@ -15,6 +15,7 @@ import sys
 import threading
 import types
 import typing
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -102,7 +103,10 @@ def _class(token: str) -> type:
     found: Any = rpc.get_resource_module(package, module, "")
     if found is None or token not in found.mod_info["classes"]:
         raise RefusedError(f"{token}: no such resource type in the installed {installed.__name__}")
-    return getattr(importlib.import_module(found.mod_info["fqn"]), found.mod_info["classes"][token])
+    with warnings.catch_warnings():
+        # The SDK marks classes that the program does not use as deprecated, whenever their module is loaded.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return getattr(importlib.import_module(found.mod_info["fqn"]), found.mod_info["classes"][token])
 
 
 def _package(name: str) -> types.ModuleType:

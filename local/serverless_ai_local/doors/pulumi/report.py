@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from serverless_ai_local.doors.pulumi.results import DONE, ONGOING, Op, Step, StepEvent
+from serverless_ai_local.plain import is_list, is_mapping
 
 SHORTEST = 3
 """Shorter secrets are not searched for: they would hide half of every text (so does the Pulumi CLI)."""
@@ -42,10 +43,10 @@ class Report:
         """The same for every text in a value."""
         if isinstance(value, str):
             return self.clean(value)
-        if isinstance(value, Mapping):
-            return {key: self.clean_all(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
-        if isinstance(value, list | tuple):
-            return [self.clean_all(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        if is_mapping(value):
+            return {key: self.clean_all(item) for key, item in value.items()}
+        if is_list(value):
+            return [self.clean_all(item) for item in value]
         return value
 
     def begin(self, op: Op, urn: str, type_: str, name: str) -> None:

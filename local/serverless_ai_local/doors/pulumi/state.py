@@ -15,6 +15,7 @@ from serverless_ai_local.doors.pulumi.values import Values
 from serverless_ai_local.doors.pulumi.vault import Vault
 
 VERSION: Final = 1
+SEQUENCES: Final = ("defaults", "dependencies")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -175,10 +176,11 @@ class State:
 def _saved(entry: Entry) -> dict[str, Any]:
     """Its fields that are not as by default: the file stays readable."""
     values = {item.name: getattr(entry, item.name) for item in fields(entry)}
+    values |= {name: list(values[name]) for name in SEQUENCES}
     return {name: value for name, value in values.items() if value or name == "custom"}
 
 
 def _entry(saved: dict[str, Any]) -> Entry:
-    for name in ("defaults", "dependencies"):
+    for name in SEQUENCES:
         saved[name] = tuple(saved.get(name, ()))
     return Entry(**saved)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from serverless_ai_local.doors.pulumi import checks, diff, reflection, urns
 from serverless_ai_local.doors.pulumi.assets import Archive, Asset
+from serverless_ai_local.doors.pulumi.clouds import Consequence
 from serverless_ai_local.doors.pulumi.config import Config
 from serverless_ai_local.doors.pulumi.registration import Registration
 from serverless_ai_local.doors.pulumi.results import RefusedError
 from serverless_ai_local.doors.pulumi.state import Entry
 from serverless_ai_local.doors.pulumi.steps import Steps, random_hex
 from serverless_ai_local.doors.pulumi.urns import STACK_TYPE, Urn
-from serverless_ai_local.doors.pulumi.values import UNKNOWN, Values, plain, secrets_in
+from serverless_ai_local.doors.pulumi.values import UNKNOWN, Secret, Values, known, plain, secrets_in
+from serverless_ai_local.plain import is_list, is_mapping
 
 STACK_REFERENCE = "pulumi:pulumi:StackReference"
 GET_RESOURCE = "pulumi:pulumi:getResource"
@@ -68,6 +70,8 @@ class Update:
         """Make it so. Raises `RefusedError`, `CloudError`, `StoppedError`."""
         urn = self._claim(request.parent, request.type, request.name)
         self._remember_secrets(request.inputs)
+        if not self.steps.dry and not known(request.inputs):
+            raise RefusedError("an input is still unknown, and this is not a preview")
         prior = self._prior(urn, request)
         entry = Entry(
             urn=urn,
@@ -175,7 +179,8 @@ class Update:
         kind = self.steps.clouds.kind(entry.type)
         inputs: dict[str, Any] = dict(entry.inputs)
         if prior is not None:
-            inputs = diff.keep(inputs, prior.inputs, request.ignore_changes)
+            given = {key: value for key, value in prior.inputs.items() if key not in prior.defaults}
+            inputs = diff.keep(inputs, given, request.ignore_changes)
         filled = dict(kind.defaults(entry.name, plain(inputs), random_hex))
         if prior is not None:
             filled |= {key: prior.inputs[key] for key in filled if key in prior.defaults}
@@ -189,7 +194,7 @@ class Update:
         if prior is None:
             return self.steps.create(entry, secret_outputs)
         paths = diff.changed(prior.inputs, entry.inputs)
-        if entry.settings != prior.settings:
+        if self._consequence(entry, prior) != "none":
             paths = (*paths, PROVIDER_PATH)
         shown = tuple(path for path in paths if path not in diff.concerned(paths, request.hidden))
         if self._must_replace(entry, prior, paths, request):
@@ -203,8 +208,7 @@ class Update:
     ) -> bool:
         if not entry.managed:
             return False
-        cloud = self.steps.clouds.get(entry.package)
-        if prior.external or prior.type != entry.type or cloud.moved(prior.settings, entry.settings):
+        if prior.external or prior.type != entry.type or self._consequence(entry, prior) == "replace":
             return True
         if request.trigger != prior.trigger or self._replaced.intersection(request.replace_with):
             return True
@@ -223,11 +227,17 @@ class Update:
         entry = replace(entry, inputs=fresh)
         first = request.delete_first
         if first is None:
-            moved = self.steps.clouds.get(entry.package).moved(prior.settings, entry.settings)
+            moved = self._consequence(entry, prior) == "replace"
             first = not moved and kind.collides(plain(prior.inputs), plain(fresh))
         made = self.steps.replace(entry, prior, shown, request.secret_outputs, delete_first=first)
         self._replaced.add(entry.urn)
         return made
+
+    def _consequence(self, entry: Entry, prior: Entry) -> Consequence:
+        if not entry.managed or entry.settings == prior.settings:
+            return "none"
+        cloud = self.steps.clouds.get(entry.package)
+        return cloud.consequence(entry.type, prior.settings, entry.settings)
 
     def _settle_component(self, entry: Entry, prior: Entry) -> Entry:
         paths = diff.changed(prior.inputs, entry.inputs)
@@ -240,12 +250,8 @@ class Update:
         if not entry.custom:
             return {}
         shapes = reflection.outputs(entry.type)
-        echoed = {
-            key: value
-            for key, value in entry.inputs.items()
-            if key in shapes and _fits(plain(value), shapes[key])
-        }
-        return {**echoed, **entry.outputs}
+        given = {key: value for key, value in entry.inputs.items() if key in shapes and not _is_file(value)}
+        return {key: _as_output(value, shapes[key]) for key, value in given.items()} | dict(entry.outputs)
 
     def _get_resource(self, urn: str) -> Values:
         entry = self.state.find(urn)
@@ -259,7 +265,16 @@ class Update:
                 self.steps.report.secret(leaf)
 
 
-def _fits(value: Any, shape: Any) -> bool:
-    if isinstance(value, Asset | Archive):
-        return False
-    return not (isinstance(value, Mapping | list) and shape is str)
+def _is_file(value: Any) -> bool:
+    """Files stay on the program's side."""
+    return isinstance(plain(value), Asset | Archive)
+
+
+def _as_output(value: Any, shape: Any) -> Any:
+    """A document may be given as an object; it comes out as text."""
+    if shape is not str or not (is_mapping(plain(value)) or is_list(plain(value))):
+        return value
+    if not known(value):
+        return UNKNOWN
+    text = json.dumps(plain(value))
+    return Secret(text) if any(True for _ in secrets_in(value)) else text

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from serverless_ai_local.doors.pulumi.assets import Archive, Asset
 from serverless_ai_local.doors.pulumi.wire import (
@@ -18,6 +18,7 @@ from serverless_ai_local.doors.pulumi.wire import (
     SIGNATURE,
     UNKNOWN_TEXT,
 )
+from serverless_ai_local.plain import is_list, is_mapping
 
 Values = Mapping[str, Any]
 
@@ -48,14 +49,13 @@ class Secret:
 
 def decode(value: Any, base: Path) -> Any:
     """From the wire; assets' files are read, relative to folder `base`. Raises `AssetError`, `ValueError`."""
-    if isinstance(value, dict):
-        fields = cast(dict[str, Any], value)
-        if SIGNATURE in fields:
-            return _decode_special(fields, base)
+    if is_mapping(value):
+        if SIGNATURE in value:
+            return _decode_special(value, base)
         # To a provider, null is the same as not given.
-        return {key: decode(item, base) for key, item in fields.items() if item is not None}
-    if isinstance(value, list):
-        return [decode(item, base) for item in cast(list[Any], value)]
+        return {key: decode(item, base) for key, item in value.items() if item is not None}
+    if is_list(value):
+        return [decode(item, base) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return UNKNOWN if value == UNKNOWN_TEXT else value
@@ -82,10 +82,10 @@ def encode(value: Any) -> Any:
     """To the wire. Assets cannot travel back: they must be left out before."""
     if isinstance(value, Secret):
         return {SIGNATURE: SECRET, "value": encode(value.value)}
-    if isinstance(value, Mapping):
-        return {key: encode(item) for key, item in cast(Values, value).items()}
-    if isinstance(value, list | tuple):
-        return [encode(item) for item in cast(list[Any], value)]
+    if is_mapping(value):
+        return {key: encode(item) for key, item in value.items()}
+    if is_list(value):
+        return [encode(item) for item in value]
     return UNKNOWN_TEXT if value is UNKNOWN else value
 
 
@@ -93,10 +93,10 @@ def plain(value: Any) -> Any:
     """The same value with secrets bare, as a provider needs it."""
     if isinstance(value, Secret):
         return plain(value.value)
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in cast(Values, value).items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in cast(list[Any], value)]
+    if is_mapping(value):
+        return {key: plain(item) for key, item in value.items()}
+    if is_list(value):
+        return [plain(item) for item in value]
     return value
 
 
@@ -107,11 +107,11 @@ def known(value: Any) -> bool:
 
 def leaves(value: Any) -> Iterator[Any]:
     """Everything in it that is neither a map nor a list."""
-    if isinstance(value, Mapping):
-        for item in cast(Values, value).values():
+    if is_mapping(value):
+        for item in value.values():
             yield from leaves(item)
-    elif isinstance(value, list | tuple):
-        for item in cast(list[Any], value):
+    elif is_list(value):
+        for item in value:
             yield from leaves(item)
     else:
         yield value
@@ -121,9 +121,9 @@ def secrets_in(value: Any) -> Iterator[Any]:
     """The bare leaves of every secret in it."""
     if isinstance(value, Secret):
         yield from leaves(plain(value.value))
-    elif isinstance(value, Mapping):
-        for item in cast(Values, value).values():
+    elif is_mapping(value):
+        for item in value.values():
             yield from secrets_in(item)
-    elif isinstance(value, list | tuple):
-        for item in cast(list[Any], value):
+    elif is_list(value):
+        for item in value:
             yield from secrets_in(item)

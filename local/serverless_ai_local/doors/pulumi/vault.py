@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from cryptography.fernet import Fernet, InvalidToken
 
 from serverless_ai_local.doors.pulumi.assets import Archive, Asset
 from serverless_ai_local.doors.pulumi.results import RefusedError
-from serverless_ai_local.doors.pulumi.values import Secret, Values
+from serverless_ai_local.doors.pulumi.values import Secret
 from serverless_ai_local.doors.pulumi.wire import ARCHIVE, ASSET, SECRET, SIGNATURE
+from serverless_ai_local.plain import is_list, is_mapping
 
 KEY_FILE: Final = "secrets.key"
 
@@ -31,24 +31,23 @@ class Vault:
             return {SIGNATURE: SECRET, "ciphertext": self._fernet(make=True).encrypt(text).decode()}
         if isinstance(value, Archive | Asset):
             return {SIGNATURE: ARCHIVE if isinstance(value, Archive) else ASSET, "hash": value.digest}
-        if isinstance(value, Mapping):
-            return {key: self.close(item) for key, item in cast(Values, value).items()}
-        if isinstance(value, list | tuple):
-            return [self.close(item) for item in cast(list[Any], value)]
+        if is_mapping(value):
+            return {key: self.close(item) for key, item in value.items()}
+        if is_list(value):
+            return [self.close(item) for item in value]
         return value
 
     def open(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return [self.open(item) for item in cast(list[Any], value)]
-        if not isinstance(value, dict):
+        if is_list(value):
+            return [self.open(item) for item in value]
+        if not is_mapping(value):
             return value
-        content = cast(dict[str, Any], value)
-        signature = content.get(SIGNATURE)
+        signature = value.get(SIGNATURE)
         if signature == SECRET:
-            return Secret(self.open(self._decrypted(content["ciphertext"])))
+            return Secret(self.open(self._decrypted(value["ciphertext"])))
         if signature in (ARCHIVE, ASSET):
-            return (Archive if signature == ARCHIVE else Asset)(content["hash"])
-        return {key: self.open(item) for key, item in content.items()}
+            return (Archive if signature == ARCHIVE else Asset)(value["hash"])
+        return {key: self.open(item) for key, item in value.items()}
 
     def _decrypted(self, ciphertext: str) -> Any:
         try:

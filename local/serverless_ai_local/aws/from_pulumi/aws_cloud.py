@@ -27,7 +27,7 @@ from serverless_ai_local.aws.from_pulumi.policy_document import policy_document
 from serverless_ai_local.aws.from_pulumi.translation import Translation
 from serverless_ai_local.aws.provider import Context
 from serverless_ai_local.aws.resources import registry
-from serverless_ai_local.doors.pulumi.clouds import CloudError, Kind, Placed, Target
+from serverless_ai_local.doors.pulumi.clouds import CloudError, Consequence, Kind, Placed, Target
 from serverless_ai_local.doors.pulumi.values import Values
 
 ROWS: Final[Sequence[Translation]] = (
@@ -92,9 +92,13 @@ class AwsCloud:
         """Region and default tags."""
         return place.settings(config)
 
-    def moved(self, old: Values, new: Values) -> bool:
-        """Nothing can be moved to another region; tags can be changed."""
-        return old.get("region") != new.get("region")
+    def consequence(self, token: str, old: Values, new: Values) -> Consequence:
+        """Nothing can be moved to another region. Default tags are for what has tags."""
+        kind = self._kinds[token]
+        if old.get("region") != new.get("region"):
+            return "replace"
+        tagged = isinstance(kind, Translated) and "tags" in kind.translation.inputs
+        return "update" if tagged else "none"
 
     def kind(self, token: str) -> Kind:
         """`CloudError` naming a type that is not in the table."""
