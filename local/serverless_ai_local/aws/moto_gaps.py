@@ -48,6 +48,7 @@ class MotoGaps:
             ("apigateway", "GetTags"): self._tags,
             ("logs", "AssociateKmsKey"): self._associate_key,
             ("logs", "DisassociateKmsKey"): self._associate_key,
+            ("logs", "PutMetricFilter"): self._put_metric_filter,
         }
 
     # -- HTTP APIs ------------------------------------------------------------------------------------
@@ -97,6 +98,20 @@ class MotoGaps:
         given = parameters(call)
         _group(call, given).kms_key_id = given.get("kmsKeyId")
         return reply({})
+
+    def _put_metric_filter(self, call: Call) -> Response:
+        """moto adds a second filter of the same name instead of changing the first."""
+        given = parameters(call)
+        response = self._forward(call)
+        if response.status_code < 400:
+            kept = logs_backends[call.account][call.region].filters
+            same = [one for one in kept.metric_filters if _is(one, given)]
+            kept.metric_filters = [one for one in kept.metric_filters if one not in same[:-1]]
+        return response
+
+
+def _is(metric_filter: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    return all(metric_filter[name] == given[name] for name in ("filterName", "logGroupName"))
 
 
 def _stage(call: Call) -> Stage:

@@ -108,10 +108,10 @@ class Kind:
     def create(self, context: Context, name: str, properties: Properties) -> Made:
         """Make it and set its facets; if one of them fails, nothing is left."""
         values = self._complete(context, name, properties)
+        self._check_known(context, values)
         if self.overwrites:
             self._refuse_existing(context, values)
         parameters = self._parameters(context, self.create_call, values, "")
-        self._check_known(context, values)
         answer = call(context, self.service, self.create_call.operation, parameters)
         physical_id = self.ref.format(answer=answer, p=values, context=context)
         made = self._made(context, physical_id, values, answer)
@@ -120,8 +120,8 @@ class Kind:
                 if not facet.in_create and facet.properties & values.keys():
                     facet.apply(context, made, {}, values)
             self._tag(context, made, {}, values)
-        except Exception:
-            self.delete(context, physical_id, values)
+        except Exception as error:
+            self._take_back(context, physical_id, values, error)
             raise
         return self._made(context, physical_id, values, answer)
 
@@ -152,6 +152,12 @@ class Kind:
             call(context, self.service, self.delete_call.operation, about)
         except MissingError:
             return
+
+    def _take_back(self, context: Context, physical_id: str, values: Properties, error: Exception) -> None:
+        try:
+            self.delete(context, physical_id, values)
+        except ResourceError as left:
+            raise ResourceError(f"{error} And {physical_id} could not be removed: {left}") from error
 
     def _update_main(
         self, context: Context, physical_id: str, before: Properties, after: Properties, changed: set[str]
@@ -256,7 +262,10 @@ class Kind:
     ) -> dict[str, Any]:
         shape = input_shape(context, self.service, operation.operation)
         words = _words(physical_id, values, context)
-        about = {key: _filled(text, words) for key, text in operation.about.items()}
+        try:
+            about = {key: _filled(text, words) for key, text in operation.about.items()}
+        except KeyError as missing:
+            raise ResourceError(f"{self.type} needs {missing.args[0]}") from missing
         return fit(shape, {**about, **operation.more(context)}, self.type)
 
     def _tag(self, context: Context, made: Made, old: Properties, new: Properties) -> None:

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from serverless_ai_local.aws.provider import Context, Made
+from serverless_ai_local.aws.provider import Context, Made, ResourceError
 from serverless_ai_local.aws.resources.calls import call, fitted
 from serverless_ai_local.aws.resources.kind import Call, Facet, Kind, Properties
 from serverless_ai_local.aws.resources.naming import Name
 from serverless_ai_local.aws.resources.tagging import Tagging
 
 _GROUP: Final = "AWS::Logs::LogGroup"
+# CloudWatch Logs API reference, PutRetentionPolicy.
+_RETENTION_DAYS: Final = (
+    "1", "3", "5", "7", "14", "30", "60", "90", "120", "150", "180", "365", "400", "545", "731", "1096",
+    "1827", "2192", "2557", "2922", "3288", "3653",
+)  # fmt: skip
 
 
 def _retention(context: Context, made: Made, old: Properties, new: Properties) -> None:
     about = {"logGroupName": made.physical_id}
     if "RetentionInDays" in new:
+        if str(new["RetentionInDays"]) not in _RETENTION_DAYS:
+            allowed = ", ".join(_RETENTION_DAYS)
+            raise ResourceError(
+                f"{_GROUP}.RetentionInDays must be one of {allowed}, got {new['RetentionInDays']!r}"
+            )
         days = {"retentionInDays": new["RetentionInDays"]}
         fitted(context, "logs", "PutRetentionPolicy", about | days, _GROUP)
     else:

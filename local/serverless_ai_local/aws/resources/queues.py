@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from serverless_ai_local.aws.provider import Context, Made, ResourceError
@@ -44,8 +44,13 @@ _TOPIC_ATTRIBUTES: Final = {
 }
 
 
-def _attributes(properties: Properties, known: Properties) -> dict[str, str]:
-    return {name: as_json(properties[name]) for name in known if name in properties}
+def _attributes(properties: Properties, known: Mapping[str, str]) -> dict[str, str]:
+    """As text. One whose own value is a number must be one."""
+    attributes = {name: as_json(properties[name]) for name in known if name in properties}
+    for name, text in attributes.items():
+        if known[name].isdecimal() and not text.isdecimal():
+            raise ResourceError(f"{name} must be a whole number, got {text!r}")
+    return attributes
 
 
 def _queue(properties: Properties) -> Properties:
@@ -217,7 +222,7 @@ PROVIDERS: Final = (
         delete_call=Call("Unsubscribe", {"SubscriptionArn": "{id}"}),
         ref="{answer[SubscriptionArn]}",
         attributes={"Arn": "{id}"},
-        immutable=frozenset({"TopicArn", "Endpoint", "Protocol", "Region"}),
+        immutable=frozenset({"TopicArn", "Endpoint", "Protocol"}),
         prepare=_subscription,
         built=frozenset({"Attributes", "ReturnSubscriptionArn"}),
         facets=(Facet(properties=_SUBSCRIPTION_ATTRIBUTES, apply=_set_subscription, in_create=True),),

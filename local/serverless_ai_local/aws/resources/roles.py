@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
 from serverless_ai_local.aws.provider import Context, Made, ResourceError
@@ -64,12 +65,14 @@ def _managed(context: Context, made: Made, old: Properties, new: Properties) -> 
 
 def _empty_role(context: Context, physical_id: str, properties: Properties) -> None:
     """Take off what the role's own properties put on it; what others put there stops the deletion."""
-    made = Made(physical_id=physical_id)
-    for remove in (_inline, _managed):
-        try:
-            remove(context, made, properties, {})
-        except MissingError:
-            continue
+    about = {"RoleName": physical_id}
+    for policy in properties.get("Policies", []):
+        if "PolicyName" in policy:
+            with suppress(MissingError):
+                call(context, "iam", "DeleteRolePolicy", about | {"PolicyName": policy["PolicyName"]})
+    for arn in properties.get("ManagedPolicyArns", []):
+        with suppress(MissingError):
+            call(context, "iam", "DetachRolePolicy", about | {"PolicyArn": arn})
 
 
 def _put_inline(context: Context, holder: str, thing: str, name: str, document: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from serverless_ai_local.aws.provider import Context, Made, ResourceError
@@ -64,7 +64,7 @@ TABLE: Final = Kind(
     ref="{p[TableName]}",
     attributes={"Arn": "{answer[Table][TableArn]}", "StreamArn": "{answer[Table][LatestStreamArn]}"},
     name=Name(property="TableName", limit=255),
-    immutable=frozenset({"KeySchema", "LocalSecondaryIndexes", "ImportSourceSpecification"}),
+    immutable=frozenset({"KeySchema", "LocalSecondaryIndexes"}),
     resets={
         "BillingMode": "PROVISIONED",
         "DeletionProtectionEnabled": False,
@@ -87,28 +87,31 @@ _REPLICA: Final = frozenset(
 )
 
 
+_GLOBAL: Final = replace(TABLE, type="AWS::DynamoDB::GlobalTable")
+
+
 @dataclass(frozen=True, slots=True)
 class GlobalTable:
     """`AWS::DynamoDB::GlobalTable` with exactly one replica."""
 
-    type: str = "AWS::DynamoDB::GlobalTable"
+    type: str = _GLOBAL.type
 
     def replaces(self, old: Properties, new: Properties) -> bool:
         """As for a table."""
-        return TABLE.replaces(_plain(old), _plain(new))
+        return _GLOBAL.replaces(_plain(old), _plain(new))
 
     def create(self, context: Context, name: str, properties: Properties) -> Made:
         """Make the table in the stack's region. More replicas are a `ResourceError`."""
-        return _with_id(TABLE.create(context, name, _plain(properties, context.region)), context)
+        return _with_id(_GLOBAL.create(context, name, _plain(properties, context.region)), context)
 
     def update(self, context: Context, physical_id: str, old: Properties, new: Properties) -> Made:
         """As for a table."""
-        made = TABLE.update(context, physical_id, _plain(old), _plain(new, context.region))
+        made = _GLOBAL.update(context, physical_id, _plain(old), _plain(new, context.region))
         return _with_id(made, context)
 
     def delete(self, context: Context, physical_id: str, properties: Properties) -> None:
         """As for a table."""
-        TABLE.delete(context, physical_id, _plain(properties))
+        _GLOBAL.delete(context, physical_id, _plain(properties))
 
 
 def _plain(properties: Properties, region: str | None = None) -> dict[str, Any]:

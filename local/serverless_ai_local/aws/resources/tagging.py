@@ -81,7 +81,9 @@ class Tagging:
             call(context, service, self.tag, {**self._about(shape, target), **tags})
 
     def _about(self, shape: Any, target: str) -> dict[str, Any]:
-        return {**self.about, self.by or str(shape.required_members[0]): target}
+        name = self.by or str(shape.required_members[0])
+        several = shape.members[name].type_name == "list"
+        return {**self.about, name: [target] if several else target}
 
 
 def _tags(shape: Any, tags: Mapping[str, str]) -> Any:

@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
@@ -23,12 +24,17 @@ Shape = Any
 """A botocore shape; botocore ships no types."""
 
 
+@cache
+def _model(service: str) -> Any:
+    session: Any = botocore.session.get_session()  # pyright: ignore[reportUnknownMemberType]
+    return session.get_service_model(service)
+
+
 class QueryService:
     """Reads requests and writes responses of one query-protocol service."""
 
     def __init__(self, service: str) -> None:
-        session: Any = botocore.session.get_session()  # pyright: ignore[reportUnknownMemberType]
-        self._model: Any = session.get_service_model(service)
+        self._model = _model(service)
         self.operation_names: tuple[str, ...] = tuple(self._model.operation_names)
 
     def parse(self, operation: str, request: Request) -> dict[str, Any]:
