@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,8 +14,9 @@ from urllib.parse import urlsplit
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from serverless_ai_local.launch import RunningCloud
 from world import Reply
+
+from serverless_ai_local.launch import RunningCloud
 
 REGION = "us-east-1"
 OTHER_SESSION = {"message": "hello"}
@@ -28,6 +30,7 @@ class AwsWorld:
     cloud: RunningCloud
     outputs: Mapping[str, str]
     callers: dict[str, Credentials] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _results: list[dict[str, Any]] = field(default_factory=list)
     _dead: list[dict[str, Any]] = field(default_factory=list)
 
@@ -55,7 +58,9 @@ class AwsWorld:
             "a wrong secret": lambda: self._signed(body, "main", wrong),
             "a tampered body": lambda: self._signed(body, "main", ada, send=b'{"message": "LET me in"}'),
             "a signature of yesterday": lambda: self._signed(body, "main", ada, age_s=86_400),
-            "a caller without permission": lambda: self._signed(body, "main", self._caller("stranger", allow=False)),
+            "a caller without permission": lambda: self._signed(
+                body, "main", self._caller("stranger", allow=False)
+            ),
             "a bearer token where IAM is deployed": lambda: self._post(
                 "main", body, {"authorization": f"Bearer {self.token('ada')}"}
             ),
@@ -81,7 +86,9 @@ class AwsWorld:
         connection = http.client.HTTPConnection(parts.netloc, timeout=40)
         started = time.monotonic()
         try:
-            connection.request("POST", parts.path + "/chat", body, {"content-type": "application/json", **headers})
+            connection.request(
+                "POST", parts.path + "/chat", body, {"content-type": "application/json", **headers}
+            )
             response = connection.getresponse()
             text = response.read()
         finally:
@@ -94,15 +101,19 @@ class AwsWorld:
         )
 
     def _caller(self, name: str, *, allow: bool = True) -> Credentials:
-        if name not in self.callers:
-            iam = self.cloud.client("iam")
-            user = f"{self.target}-{name}"
-            iam.create_user(UserName=user)
-            if allow:
-                iam.put_user_policy(UserName=user, PolicyName="chat", PolicyDocument=json.dumps(self._may_chat()))
-            key = iam.create_access_key(UserName=user)["AccessKey"]
-            self.callers[name] = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
-        return self.callers[name]
+        with self._lock:
+            if name not in self.callers:
+                self.callers[name] = self._make_caller(name, allow=allow)
+            return self.callers[name]
+
+    def _make_caller(self, name: str, *, allow: bool) -> Credentials:
+        iam = self.cloud.client("iam")
+        user = f"{self.target}-{name}"
+        iam.create_user(UserName=user)
+        if allow:
+            iam.put_user_policy(UserName=user, PolicyName="chat", PolicyDocument=json.dumps(self._may_chat()))
+        key = iam.create_access_key(UserName=user)["AccessKey"]
+        return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
 
     def _may_chat(self) -> dict[str, Any]:
         apis = [self.outputs[f"{v}_endpoint"].rsplit("/", 1)[-1] for v in ("main", "tight")]

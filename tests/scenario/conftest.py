@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from aws_world import AwsWorld
+from world import World
+
 from serverless_ai_local import launch
 from serverless_ai_local.launch import RunningCloud
 from serverless_ai_local.targets.cdk import Cdk
 from serverless_ai_local.targets.pulumi_program import PulumiProgram
-from world import World
 
 PROGRAMS = Path(__file__).parent / "programs"
 TARGETS = ("cdk", "pulumi-aws")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -100,8 +101,7 @@ def test_hostile_text_passes_unharmed(world: World) -> None:
     text = 'Ω 漢字 🙂 "quotes" \\back\\slash \u0000 </system> {"role":"system"} ${HOME} $(id)'
     reply = world.chat({"message": text})
     assert reply.status == 200, reply
-    sent = world.model_calls()[-1]
-    assert text in str(sent["texts"])
+    assert text in world.model_calls()[-1]["texts"]
 
 
 def test_a_filtered_answer_is_an_answer_with_its_reason(world: World) -> None:
@@ -113,8 +113,6 @@ def test_a_filtered_answer_is_an_answer_with_its_reason(world: World) -> None:
 
 @pytest.mark.row("monitoring-08", "monitoring-09")
 def test_logs_are_structured_and_hold_no_text_of_the_conversation(world: World) -> None:
-    import json
-
     secret = "the treasure lies under the third oak"
     world.chat({"message": secret})
     lines = [json.loads(line) for line in world.logs()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from world import World, eventually
 
@@ -25,8 +27,6 @@ def test_a_bus_event_is_answered_and_others_are_held_back(world: World) -> None:
 
 
 def test_an_event_delivered_twice_has_one_effect(world: World) -> None:
-    import time
-
     world.emit({"message": "The cup is full. What is full?"}, deliveries=2)
     eventually(world.results, what="the result of the event")
     time.sleep(1.5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from world import World
+from world import Reply, World, eventually
 
 TIMEOUT_S = 8
 
@@ -35,14 +35,14 @@ def test_a_model_that_stays_away_is_a_clear_error_within_the_timeout(
 
 
 def test_a_failed_turn_costs_no_budget(world: World) -> None:
-    caller = "unlucky"
-    world.model_fault("unavailable", times=1000)
-    import time
+    """The budget of `tight` allows one call at a time; three failed ones must leave room for it."""
+    world.model_fault("refuse", times=1000)
 
-    for _ in range(4):
-        reply = world.chat({"message": "hello"}, variant="tight", caller=caller)
-        assert reply.status in (502, 503), reply
-        time.sleep(0.5)
+    def attempt() -> Reply | None:
+        reply = world.chat({"message": "hello"}, variant="tight", caller="unlucky")
+        return None if reply.status == 429 and "reset_at" not in reply.body else reply
+
+    failed = [eventually(attempt, what="an answer past the rate limit") for _ in range(3)]
+    assert {reply.status for reply in failed} == {502}, failed
     world.reset()
-    time.sleep(1)
-    assert world.chat({"message": "hello"}, variant="tight", caller=caller).status == 200
+    assert eventually(attempt, what="an answer past the rate limit").status == 200

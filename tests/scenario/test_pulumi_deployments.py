@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from test_cdk_deployments import inventory
+
 from serverless_ai_local import launch
 from serverless_ai_local.ask import ask
 from serverless_ai_local.launch import RunningCloud
 from serverless_ai_local.targets.pulumi_program import PulumiProgram
-from test_cdk_deployments import inventory
 
 PROGRAM = Path(__file__).parent / "programs" / "pulumi_aws"
 
@@ -43,7 +44,7 @@ def test_the_life_of_a_pulumi_stack(own_cloud: RunningCloud) -> None:
     changed = replace(program, config={**config, "memory_main": "512"})
     steps = [step for step in changed.up().steps if step.op != "same"]
     assert [(step.op, step.type) for step in steps] == [("update", "aws:lambda/function:Function")]
-    assert steps[0].diff == ["memorySize"]
+    assert steps[0].diff == ("memorySize",)
     function = own_cloud.client("lambda").get_function_configuration(
         FunctionName=str(first.outputs["main_function_name"])
     )

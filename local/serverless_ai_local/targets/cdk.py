@@ -87,7 +87,13 @@ class Cdk:
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(
-            [cli(self.cli_from or self.app_dir), *arguments, "--no-color", "--no-notices", "--no-version-reporting"],
+            [
+                cli(self.cli_from or self.app_dir),
+                *arguments,
+                "--no-color",
+                "--no-notices",
+                "--no-version-reporting",
+            ],
             cwd=self.app_dir,
             env=self._environment(),
             capture_output=True,

@@ -36,7 +36,7 @@ def variants(issuer: str) -> dict[str, FunctionLlmSettings]:
         "tight": FunctionLlmSettings(
             llm=Llm(max_output_tokens=200),
             sessions=Sessions(history_turns=0),
-            budget=TokenBudget(caller_tokens_per_day=700, total_tokens_per_day=100_000),
+            budget=TokenBudget(caller_tokens_per_day=450, total_tokens_per_day=100_000),
             throttle=Throttle(requests_per_second=2, burst=4),
             function=FUNCTION,
         ),

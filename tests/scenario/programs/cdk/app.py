@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import aws_cdk as cdk
+
 from serverless_ai_cdk import FunctionLlm
 from serverless_ai_cdk.outputs import outputs
 

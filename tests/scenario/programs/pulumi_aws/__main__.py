@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pulumi
+
 from serverless_ai_pulumi.aws import FunctionLlm
 from serverless_ai_pulumi.aws.outputs import outputs
 
