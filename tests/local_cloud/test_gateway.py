@@ -295,6 +295,62 @@ def test_an_authorisation_that_is_not_offered_lets_nobody_in(cloud: GatewayCloud
     assert "CUSTOM" in reply.json["message"]
 
 
+# -- other origins ----------------------------------------------------------------------------------
+CORS = {
+    "AllowOrigins": ["https://shop.example", "http://localhost:3000"],
+    "AllowMethods": ["POST"],
+    "AllowHeaders": ["authorization", "content-type"],
+    "ExposeHeaders": ["x-kind"],
+    "MaxAge": 60,
+}
+
+
+def with_cors(cloud: GatewayCloud, **changes: Any) -> str:
+    api = cloud.api(route=IAM)
+    cloud.client("apigatewayv2").update_api(ApiId=api, CorsConfiguration={**CORS, **changes})
+    return api
+
+
+def test_a_preflight_is_answered_without_a_route_or_a_signature(cloud: GatewayCloud) -> None:
+    api = with_cors(cloud)
+    asked = {"origin": "https://shop.example", "access-control-request-method": "POST"}
+    reply = cloud.send(api, "OPTIONS", "/chat", b"", asked)
+    assert (reply.status, reply.body) == (204, b"")
+    assert reply.headers["access-control-allow-origin"] == "https://shop.example"
+    assert reply.headers["access-control-allow-methods"] == "POST"
+    assert reply.headers["access-control-allow-headers"] == "authorization,content-type"
+    assert reply.headers["access-control-max-age"] == "60"
+    stranger = cloud.send(api, "OPTIONS", "/chat", b"", {**asked, "origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in stranger.headers
+    assert cloud.functions.events == []
+
+
+def test_answers_and_refusals_carry_the_gateways_word_and_not_the_functions(cloud: GatewayCloud) -> None:
+    api = with_cors(cloud)
+    cloud.functions.answer = lambda event: {
+        "statusCode": 200,
+        "headers": {"Access-Control-Allow-Origin": "*"},
+    }
+    signed = {**cloud.signed_headers(api, ROOT), "origin": "http://localhost:3000"}
+    reply = cloud.send(api, headers=signed)
+    assert reply.headers.get_all("access-control-allow-origin") == ["http://localhost:3000"]
+    assert reply.headers["access-control-expose-headers"] == "x-kind"
+    refused = cloud.send(api, headers={"origin": "https://shop.example"})
+    assert (refused.status, refused.headers["access-control-allow-origin"]) == (403, "https://shop.example")
+    without = cloud.send(api, headers=cloud.signed_headers(api, ROOT))
+    assert without.headers.get_all("access-control-allow-origin") is None
+
+
+def test_any_origin_and_any_of_a_scheme(cloud: GatewayCloud) -> None:
+    anyone = with_cors(cloud, AllowOrigins=["*"])
+    assert cloud.send(anyone, headers={"origin": "https://x"}).headers["access-control-allow-origin"] == "*"
+    secure = with_cors(cloud, AllowOrigins=["https://*"], AllowCredentials=True)
+    reply = cloud.send(secure, headers={"origin": "https://x"})
+    assert reply.headers["access-control-allow-origin"] == "https://x"
+    assert reply.headers["access-control-allow-credentials"] == "true"
+    assert "access-control-allow-origin" not in cloud.send(secure, headers={"origin": "http://x"}).headers
+
+
 # -- throttles --------------------------------------------------------------------------------------
 def test_over_the_burst_the_answer_is_429_until_the_rate_has_refilled_it(cloud: GatewayCloud) -> None:
     settings = {"ThrottlingRateLimit": 5.0, "ThrottlingBurstLimit": 3}

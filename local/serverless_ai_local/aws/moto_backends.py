@@ -16,8 +16,8 @@ from serverless_ai_local.http_server import HEADERS
 
 # Accounts are not told apart: everything is in the one account, whichever key signed.
 ACCOUNT = "123456789012"
-# moto checks a condition and then writes; these promise that nothing comes between the two.
-_ATOMIC = ("dynamodb", "s3")
+# moto checks a condition and then writes; DynamoDB promises that nothing comes between the two.
+_ATOMIC = ("dynamodb",)
 
 
 def configure(url: str) -> None:

@@ -10,6 +10,8 @@ from typing import Any, Final
 from moto.apigatewayv2.models import apigatewayv2_backends
 
 from serverless_ai_local.aws.moto_backends import ACCOUNT
+from serverless_ai_local.gateway import cors
+from serverless_ai_local.gateway.cors import Cors
 from serverless_ai_local.plain import is_list
 
 MAX_TIMEOUT_MS: Final = 30_000
@@ -78,6 +80,7 @@ class Api:
     account: str
     routes: Mapping[str, Route]
     stages: Mapping[str, Stage]
+    cors: Cors | None
 
 
 def read(api_id: str) -> Api | None:
@@ -92,6 +95,7 @@ def read(api_id: str) -> Api | None:
                 routes={route.route_key: _route(found, route) for route in list(found.routes.values())},
                 # moto keeps no deployments, so a stage serves what is there once it deploys by itself.
                 stages={s.name: _stage(s) for s in list(found.stages.values()) if s.auto_deploy},
+                cors=cors.read(found.cors_configuration),
             )
     return None
 

@@ -101,6 +101,8 @@ class HttpApis:
         except Exception as error:
             traceback.print_exc()
             outgoing = _refused(exchange, internal(f"{type(error).__name__}: {error}"))
+        if api.cors is not None and incoming.method != "OPTIONS":
+            outgoing = api.cors.marked(incoming, outgoing)
         access_log.write(exchange, outgoing)
         self._count(exchange, outgoing)
         return _send(outgoing, request_id)
@@ -123,6 +125,9 @@ class HttpApis:
         api = exchange.api
         stage, incoming = _stage(api, exchange.incoming)
         exchange.stage, exchange.incoming = stage, incoming
+        preflight = api.cors.preflight(incoming) if api.cors else None
+        if preflight is not None:
+            return preflight
         match = routes.find(api.routes, incoming.method, incoming.path)
         if match is None:
             raise not_found()
