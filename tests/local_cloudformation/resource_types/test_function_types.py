@@ -130,7 +130,7 @@ def test_function_code_from_s3(types: Any, role: str) -> None:
     assert after["MemorySize"] == 256
     provider.delete(context, resource.physical_id, changed)
     missing = {**properties, "Code": {"S3Bucket": "code-bucket", "S3Key": "nope.zip"}}
-    with pytest.raises(ResourceError, match="NoSuchKey|does not exist"):
+    with pytest.raises(ResourceError, match="S3 Error Code: NoSuchKey"):
         provider.create(context, "F", missing)
 
 

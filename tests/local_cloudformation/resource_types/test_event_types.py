@@ -84,7 +84,7 @@ def test_a_rule_is_not_taken_over(types: Any) -> None:
 
 def test_a_rule_with_a_bad_target_is_not_left_behind(types: Any, queue: str) -> None:
     for targets in ([{"Id": "A", "Arn": queue, "Colour": 1}], [{"Id": "A", "Arn": queue}] * 2):
-        with pytest.raises(ResourceError, match="Colour|stands twice"):
+        with pytest.raises(ResourceError, match=r"Colour|stands twice"):
             types.provider(RULE).create(
                 types.context(), "R", {"Name": "bad", "EventPattern": {"source": ["x"]}, "Targets": targets}
             )
