@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, cast
 
+from serverless_ai_runtime.config import AZURE_DEAD_LETTERS
+
 EVENTS: Final = "events"
 """The queue that the function takes events from."""
-DEAD_LETTERS: Final = f"{EVENTS}-poison"
-"""Where the Functions host puts a message that failed too often; the name is the host's own rule."""
+DEAD_LETTERS: Final = EVENTS + AZURE_DEAD_LETTERS
+"""Where a message is put that failed too often."""
 RESULTS: Final = "results"
 UNDELIVERED: Final = "undelivered"
 """The container of events that Event Grid could not put into the queue."""

@@ -16,6 +16,7 @@ CONCURRENCY: Final = 16
 """Requests that one instance answers at the same time: Flex Consumption's own default for 2048 MB."""
 INSTANCES: Final = (40, 1000)
 """Smallest and largest maximum of instances that every region takes (azure-docs pull request 128255)."""
+PYTHON: Final = "3.12"
 RETENTION_DAYS: Final = (30, 730)
 """Least and most days that a Log Analytics workspace keeps what it holds."""
 
@@ -58,12 +59,7 @@ def environment(
         requests_per_second=settings.throttle.requests_per_second,
         burst=settings.throttle.burst,
     )
-    return {
-        **to_env(pattern),
-        **azure_settings(edge, client_id),
-        # A minute more than the handler takes: it is the handler that says why it gave up.
-        "AzureFunctionsJobHost__functionTimeout": f"00:01:{settings.function.timeout_s:02d}",
-    }
+    return {**to_env(pattern), **azure_settings(edge, client_id)}
 
 
 def takes_events(settings: FunctionLlmSettings) -> bool:

@@ -20,6 +20,7 @@ ERROR: Final = 1
 """Severities of Azure Monitor, 0 (critical) to 4 (verbose)."""
 
 _MODEL: Final = "Microsoft.CognitiveServices/accounts"
+LINES: Final = "traces | extend line = parse_json(message)"
 _TOPIC: Final = "Microsoft.EventGrid/topics"
 
 
@@ -69,10 +70,11 @@ def log_alerts(*, timeout_s: int, events: bool) -> list[LogAlert]:
         found.append(
             LogAlert(
                 name="DeadLetters",
-                description=f"An event that failed every time was moved to the queue {DEAD_LETTERS}",
-                # The host's own words: Azure Monitor counts the messages of an account and not of a queue.
-                query="traces | where message startswith 'Message has reached MaxDequeueCount' "
-                f"and message has '{DEAD_LETTERS}'",
+                description=f"An event that failed every time was put into the queue {DEAD_LETTERS}",
+                # What the handler says, or the host in its stead: Azure Monitor counts the messages of an
+                # account and not of a queue.
+                query=f"{LINES} | where tobool(line.dead_letter) "
+                "or message startswith 'Message has reached MaxDequeueCount'",
             )
         )
     return found
@@ -117,7 +119,7 @@ def metric_alerts(*, tokens_per_hour: int, topic: bool) -> list[MetricAlert]:
     return found
 
 
-_OWN: Final = "traces | extend line = parse_json(message) | where isnotempty(line.FunctionName)"
+_OWN: Final = f"{LINES} | where isnotempty(line.FunctionName)"
 _CHARTS: Final = (
     ("Requests", "requests | summarize count() by bin(timestamp, 5m), resultCode"),
     ("Duration (ms)", "requests | summarize percentiles(duration, 50, 95) by bin(timestamp, 5m)"),

@@ -1,6 +1,7 @@
 """Built-in roles that a deployment assigns, each on one resource: what it is for, and its id.
 
-Ids: MicrosoftDocs/azure-docs, built-in-roles.md of 2026-04-09, read 2026-11-24.
+Which of them the handler's calls need is said beside the calls, in the runtime's adapters; the others are the
+platform's own needs. Ids: MicrosoftDocs/azure-docs, built-in-roles.md of 2026-04-09, read 2026-11-24.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import re
 import uuid
 from typing import Final, NamedTuple
+
+from serverless_ai_runtime.adapters.azure import cosmos, foundry, queue
 
 _SUBSCRIPTION: Final = re.compile(r"/subscriptions/([^/]+)/", re.IGNORECASE)
 
@@ -29,12 +32,12 @@ HOST_BLOBS: Final = Role(
 USE_QUEUE: Final = Role(
     "Storage Queue Data Contributor",
     "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
-    "The Functions host takes, extends and buries messages of a queue",
+    "The Functions host takes, hides and deletes messages of a queue, and the timer puts them in",
 )
 SEND_MESSAGES: Final = Role(
-    "Storage Queue Data Message Sender",
+    queue.SEND_ROLE,
     "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a",
-    "Results and events are put into a queue",
+    "Events, results and dead letters are put into a queue",
 )
 WRITE_BLOBS: Final = Role(
     "Storage Blob Data Contributor",
@@ -42,7 +45,7 @@ WRITE_BLOBS: Final = Role(
     "Event Grid puts into a container what it could not deliver",
 )
 CALL_MODEL: Final = Role(
-    "Cognitive Services OpenAI User",
+    foundry.ROLE,
     "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd",
     "Chat completions of the account's deployments",
 )
@@ -62,8 +65,11 @@ USE_KEY: Final = Role(
     "A service wraps what it keeps with your key",
 )
 
-COSMOS_DATA_CONTRIBUTOR: Final = "00000000-0000-0000-0000-000000000002"
-"""Cosmos DB Built-in Data Contributor: not a role of Azure RBAC but of each account's own data plane."""
+USE_RECORDS: Final = Role(
+    cosmos.DATA_ROLE,
+    "00000000-0000-0000-0000-000000000002",
+    "Records are read and written; not a role of Azure RBAC but of each Cosmos DB account's own data plane",
+)
 
 
 def definition_id(scope: str, role: Role) -> str:
