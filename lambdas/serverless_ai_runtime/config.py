@@ -30,7 +30,7 @@ class FunctionLlmConfig(NamedTuple):
 
     model: str
     """Model id as the cloud's API takes it (Bedrock: model id, inference profile id or ARN; Foundry: name of
-    the deployment)."""
+    the deployment; Vertex: id of a model of Google's)."""
     system_prompt: str
     max_output_tokens: int
     context_tokens: int
@@ -41,15 +41,18 @@ class FunctionLlmConfig(NamedTuple):
     caller_tokens_per_day: int
     total_tokens_per_day: int
     store: str
-    """Where sessions, budgets and event records are (AWS: name of the table; Azure: URL of the container)."""
+    """Where sessions, budgets and event records are (AWS: name of the table; Azure: URL of the container;
+    Google: projects/P/databases/D/documents/COLLECTION)."""
     destination: str
-    """Where results of events go (AWS and Azure: queue URL)."""
+    """Where results of events go (AWS and Azure: queue URL; Google: projects/P/topics/T)."""
     guardrail_id: str
+    """Id of the guardrail (AWS), or threshold of the safety settings, e.g. BLOCK_LOW_AND_ABOVE (Google)."""
     guardrail_version: str
     log_content: bool
     """Write prompts and answers into the log. Off by default."""
     model_endpoint: str = ""
-    """Where the model is served, on clouds where its id does not say it (Azure: the account's v1 URL)."""
+    """Where the model is served, on clouds where its id does not say it (Azure: the account's v1 URL; Google:
+    projects/P/locations/L)."""
 
 
 class GcpEdgeConfig(NamedTuple):
@@ -104,6 +107,16 @@ class AzureConfig(NamedTuple):
     client_id: str
 
 
+class GcpConfig(NamedTuple):
+    """URLs of Google's services, moved by the variables that its own libraries know."""
+
+    metadata: str
+    firestore: str
+    pubsub: str
+    vertex: str
+    """"" = the URL depends on the model's location."""
+
+
 class AwsConfig(NamedTuple):
     """What Lambda itself puts in the environment. Session credentials are re-read on every call."""
 
@@ -143,13 +156,21 @@ def service_url(field: str, url: str) -> str:
 
     It must be https, so that no token travels in clear, but for services on this machine.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    local = host in ("127.0.0.1", "localhost") or host.endswith(".localhost")
-    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
-        allowed = "an https:// URL (http:// only on this machine)"
-        raise ConfigError(f"{variable(field)} must be {allowed}, got {url!r}")
-    return url.rstrip("/")
+    return _secure_url(variable(field), url)
+
+
+def gcp_name(field: str, name: str, *kinds: str) -> str:
+    """A resource's name, such as projects/P/topics/T for the kinds `projects` and `topics`.
+
+    Raises `ConfigError` naming the field's variable for anything else, which so never gets into a URL.
+    """
+    parts = name.split("/")
+    ids = "".join(parts[1::2])
+    plain = ids.isascii() and all(c.isalnum() or c in "-._~:()" for c in ids)
+    if parts[::2] != list(kinds) or len(parts) != 2 * len(kinds) or not plain or "" in parts:
+        allowed = "/".join(f"{kind}/{kind[0].upper()}" for kind in kinds)
+        raise ConfigError(f"{variable(field)} must be like {allowed}, got {name!r}")
+    return name
 
 
 def aws(env: Mapping[str, str] | None = None) -> AwsConfig:
@@ -198,13 +219,25 @@ def azure(env: Mapping[str, str] | None = None) -> AzureConfig:
     )
 
 
+def gcp(env: Mapping[str, str] | None = None) -> GcpConfig:
+    """Where this function finds Google's services."""
+    source = os.environ if env is None else env
+    vertex = source.get(variable("vertex_endpoint"), "")
+    return GcpConfig(
+        metadata="http://" + (source.get("GCE_METADATA_HOST") or "metadata.google.internal"),
+        firestore=_emulated(source, "FIRESTORE_EMULATOR_HOST", "firestore.googleapis.com"),
+        pubsub=_emulated(source, "PUBSUB_EMULATOR_HOST", "pubsub.googleapis.com"),
+        vertex=service_url("vertex_endpoint", vertex) if vertex else "",
+    )
+
+
 def trace_id(env: Mapping[str, str] | None = None) -> str:
     """Trace header of the running invocation (X-Ray form), or an empty string."""
     source = os.environ if env is None else env
     return source.get("_X_AMZN_TRACE_ID", "")
 
 
-_FUNCTION_NAMES = ("AWS_LAMBDA_FUNCTION_NAME", "WEBSITE_SITE_NAME")
+_FUNCTION_NAMES = ("AWS_LAMBDA_FUNCTION_NAME", "WEBSITE_SITE_NAME", "K_SERVICE")
 
 
 def function_name(env: Mapping[str, str] | None = None) -> str:
@@ -218,6 +251,22 @@ def handler_name(env: Mapping[str, str] | None = None) -> str:
     """Handler that Lambda is starting in this process (module.function), or an empty string."""
     source = os.environ if env is None else env
     return source.get("_HANDLER", "")
+
+
+def _emulated(source: Mapping[str, str], name: str, host: str) -> str:
+    """URL of a service at `host`, or of its emulator at the host and port that the variable `name` holds."""
+    emulator = source.get(name, "")
+    return _secure_url(name, "http://" + emulator) if emulator else "https://" + host
+
+
+def _secure_url(name: str, url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    local = host in ("127.0.0.1", "localhost") or host.endswith(".localhost")
+    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
+        allowed = "an https:// URL (http:// only on this machine)"
+        raise ConfigError(f"{name} must be {allowed}, got {url!r}")
+    return url.rstrip("/")
 
 
 def _required(source: Mapping[str, str], variable: str) -> str:

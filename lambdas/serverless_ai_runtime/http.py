@@ -62,7 +62,7 @@ class Stream(NamedTuple):
 
 
 Judge = Callable[[Response], ServiceError | None]
-"""What a response means: an error, or None for success."""
+"""What a response means: an error, with the wait that its body asks for, or None for success."""
 _T = TypeVar("_T")
 
 
@@ -180,7 +180,7 @@ class _Exchange:
         response = Response(self.status, self.headers, bytes(body))
         error = judge(response)
         if error is not None:
-            error.retry_after_s = _retry_after(self.headers)
+            error.retry_after_s = max(error.retry_after_s, _retry_after(self.headers))
             raise error
         return response
 

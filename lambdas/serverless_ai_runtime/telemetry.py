@@ -2,8 +2,9 @@
 
 How metrics stand in the line is the cloud's choice: `embedded` for CloudWatch, which reads its own format
 out of logs; `plain` where queries over the log make them. In Application Insights the line is the message of
-a trace: `traces | extend line = parse_json(message) | summarize sum(tolong(line.Tokens))`. Prompts and
-answers are written only if the configuration says so; credentials and headers never come here.
+a trace: `traces | extend line = parse_json(message) | summarize sum(tolong(line.Tokens))`. In Cloud Logging
+it is the entry's jsonPayload, from which it takes out time, severity and trace. Prompts and answers are
+written only if the configuration says so; credentials and headers never come here.
 """
 
 from __future__ import annotations
@@ -44,6 +45,20 @@ def plain(function_name: str, counts: Mapping[str, int], now: float) -> dict[str
     return {"FunctionName": function_name, **counts}
 
 
+Head = Callable[[str, str], dict[str, str]]
+"""Time (ISO 8601) and level of a line -> its first fields."""
+
+
+def by_level(at: str, level: str) -> dict[str, str]:
+    """As people and most log stores read them."""
+    return {"timestamp": at, "level": level}
+
+
+def by_severity(at: str, level: str) -> dict[str, str]:
+    """The fields that Cloud Logging takes out of a line, and its word for a warning."""
+    return {"time": at, "severity": "WARNING" if level == "WARN" else level}
+
+
 def _to_stdout(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
@@ -61,9 +76,10 @@ class Telemetry:
         write: Callable[[str], None] = _to_stdout,
         clock: Callable[[], float] = time.monotonic,
         metrics: Metrics = embedded,
+        head: Head = by_level,
     ) -> None:
         self.function_name, self.log_content, self.world = function_name, log_content, world
-        self.write, self.clock, self.metrics = write, clock, metrics
+        self.write, self.clock, self.metrics, self.head = write, clock, metrics, head
         self._cold = True
 
     def begin(self, **ids: str) -> Invocation:
@@ -109,7 +125,7 @@ class Invocation:
     def _write(self, level: str, message: str, fields: dict[str, Any]) -> None:
         now = self._telemetry.world.now()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
-        line = {"timestamp": stamp, "level": level, "message": message, **self._ids, **fields}
+        line = {**self._telemetry.head(stamp, level), "message": message, **self._ids, **fields}
         self._telemetry.write(json.dumps(line, default=str))
 
 

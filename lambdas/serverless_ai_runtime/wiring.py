@@ -11,7 +11,7 @@ from serverless_ai_runtime import config
 from serverless_ai_runtime.config import ConfigError, FunctionLlmConfig
 from serverless_ai_runtime.core.function_llm import FunctionLlm, Limits
 from serverless_ai_runtime.core.ports import ChatModel, KeyValueStore, Publisher, World
-from serverless_ai_runtime.telemetry import Telemetry, embedded, plain
+from serverless_ai_runtime.telemetry import Telemetry, by_level, by_severity, embedded, plain
 
 if TYPE_CHECKING:
     from serverless_ai_runtime.core.budget import Budget
@@ -70,6 +70,7 @@ def function_llm(cloud: str, env: Env = None) -> App:
         log_content=settings.log_content,
         world=WORLD,
         metrics=embedded if cloud == "aws" else plain,
+        head=by_severity if cloud == "gcp" else by_level,
     )
     return App(core, telemetry)
 
@@ -125,4 +126,8 @@ def _adapters(cloud: str, env: Env) -> Adapters:
         from serverless_ai_runtime.adapters.azure.factory import AzureAdapters
 
         return AzureAdapters(WORLD, env)
-    raise ValueError(f"cloud must be aws or azure, got {cloud!r}")
+    if cloud == "gcp":
+        from serverless_ai_runtime.adapters.gcp.factory import GcpAdapters
+
+        return GcpAdapters(WORLD, env)
+    raise ValueError(f"cloud must be aws, azure or gcp, got {cloud!r}")

@@ -1,0 +1,1 @@
+"""The ports on Google Cloud: Vertex AI, Firestore, Pub/Sub, and who this function is."""

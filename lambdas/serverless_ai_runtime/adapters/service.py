@@ -1,0 +1,113 @@
+"""One service behind the HTTP client: calls with the function's token in, parsed JSON or an error out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
+from urllib.parse import urlsplit
+
+from serverless_ai_runtime.core.ports import Deadline, Refused, ServiceError, Unavailable, World
+from serverless_ai_runtime.http import HttpClient, Request, Response, Stream
+
+_T = TypeVar("_T")
+
+
+class TokenSource(Protocol):
+    """Tokens by what they are for."""
+
+    def get(self, resource: str, deadline: Deadline) -> str: ...
+
+    def drop(self, resource: str, text: str) -> None:
+        """Forget a token that was not taken."""
+        ...
+
+
+class Cloud(NamedTuple):
+    """What all services of one function share."""
+
+    http: HttpClient
+    world: World
+    tokens: TokenSource
+    decode: Callable[[str, str, Response], ServiceError]
+    """Name of the service, operation, failed response -> the error in it."""
+
+
+class Service(NamedTuple):
+    """`name` as people know it; `url` what all paths begin with; `resource` what its tokens are for."""
+
+    cloud: Cloud
+    name: str
+    url: str
+    resource: str
+    attempt_s: float = 0.0
+    """Most seconds one attempt may take; 0 = until the deadline."""
+
+    def post_json(
+        self,
+        operation: str,
+        path: str,
+        payload: Mapping[str, Any],
+        deadline: Deadline,
+        *,
+        repeatable: bool = True,
+    ) -> Any:
+        """A POST of JSON that is answered in JSON; `path` is percent-encoded."""
+        request = self._request(operation, path, payload)._replace(repeatable=repeatable)
+        judge = self._judge(operation)
+        response = self._authorised(request, deadline, lambda one: self.cloud.http.send(one, judge, deadline))
+        try:
+            return json.loads(response.body)
+        except (ValueError, RecursionError):
+            raise self.malformed(operation, "the body is not JSON") from None
+
+    def stream_json(
+        self, operation: str, path: str, payload: Mapping[str, Any], deadline: Deadline
+    ) -> Stream:
+        """As `post_json`, for an operation that answers with a stream of events."""
+        judge = self._judge(operation)
+        return self._authorised(
+            self._request(operation, path, payload),
+            deadline,
+            lambda one: self.cloud.http.stream(one, judge, deadline),
+        )
+
+    def malformed(self, operation: str, what: str) -> Unavailable:
+        """The error for a response that is not what the service promises."""
+        return Unavailable(self.name, operation, 200, "MalformedResponse", what)
+
+    def _request(self, operation: str, path: str, payload: Mapping[str, Any]) -> Request:
+        body = json.dumps(payload).encode()
+        return Request(self.name, operation, "POST", self.url + path, body, dict[str, str], self.attempt_s)
+
+    def _authorised(self, request: Request, deadline: Deadline, send: Callable[[Request], _T]) -> _T:
+        """Send with a token; once more with a new one if the service does not take it (401)."""
+        token = self.cloud.tokens.get(self.resource, deadline)
+        try:
+            return send(self._with(token, request))
+        except Refused as error:
+            if error.status != 401:
+                raise
+        self.cloud.tokens.drop(self.resource, token)
+        return send(self._with(self.cloud.tokens.get(self.resource, deadline), request))
+
+    def _with(self, token: str, request: Request) -> Request:
+        headers = {
+            "host": urlsplit(self.url).netloc,
+            "authorization": "Bearer " + token,
+            "content-type": "application/json",
+        }
+        return request._replace(headers=lambda: headers)
+
+    def _judge(self, operation: str) -> Callable[[Response], ServiceError | None]:
+        def judge(response: Response) -> ServiceError | None:
+            return None if response.status < 300 else self.cloud.decode(self.name, operation, response)
+
+        return judge
+
+
+def json_object(value: object) -> dict[str, Any]:
+    """`value`, if it is a JSON object; raises `TypeError`."""
+    if not isinstance(value, dict):
+        raise TypeError("not a JSON object")
+    return cast("dict[str, Any]", value)
