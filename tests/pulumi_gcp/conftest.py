@@ -1,70 +1,13 @@
-"""What the Google Cloud provider would answer, and the deployments that the tests look at."""
+"""The Google Cloud deployments that the tests look at."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import pytest
-from recorder import Cloud, Deploy, Recording, deployer
+from gcp_provider import cloud
+from recorder import Deploy, Recording, deployer
 
 from serverless_ai_patterns.function_llm import Events, FunctionLlmSettings, Jwt, Llm
 from serverless_ai_pulumi.gcp import FunctionLlm
-
-PROJECT = "shop-123"
-REGION = "europe-west1"
-AGENT = "serviceAccount:service-42@gcp-sa-pubsub.iam.gserviceaccount.com"
-
-# The input that names a resource, where it is not `name`.
-NAMED_BY = {
-    "gcp:apigateway/api:Api": "apiId",
-    "gcp:apigateway/gateway:Gateway": "gatewayId",
-    "gcp:artifactregistry/repository:Repository": "repositoryId",
-    "gcp:logging/projectBucketConfig:ProjectBucketConfig": "bucketId",
-    "gcp:projects/iAMCustomRole:IAMCustomRole": "roleId",
-    "gcp:serviceaccount/account:Account": "accountId",
-}
-IDS = {
-    "gcp:artifactregistry/repository:Repository": f"projects/{PROJECT}/locations/{REGION}/repositories/",
-    "gcp:logging/projectBucketConfig:ProjectBucketConfig": f"projects/{PROJECT}/locations/{REGION}/buckets/",
-    "gcp:monitoring/dashboard:Dashboard": "projects/42/dashboards/",
-    "gcp:pubsub/subscription:Subscription": f"projects/{PROJECT}/subscriptions/",
-    "gcp:pubsub/topic:Topic": f"projects/{PROJECT}/topics/",
-}
-
-
-def email(name: str) -> str:
-    return f"{name}@{PROJECT}.iam.gserviceaccount.com"
-
-
-# What the provider computes and the component or its users read, by resource type.
-COMPUTED: Mapping[str, Mapping[str, Callable[[str], Any]]] = {
-    "gcp:apigateway/gateway:Gateway": {"defaultHostname": lambda name: f"{name}-x.ew.gateway.dev"},
-    "gcp:cloudfunctionsv2/function:Function": {
-        "serviceConfig": lambda name: {"uri": f"https://{name}-x.a.run.app"}
-    },
-    "gcp:projects/iAMCustomRole:IAMCustomRole": {"name": lambda name: f"projects/{PROJECT}/roles/{name}"},
-    "gcp:projects/serviceIdentity:ServiceIdentity": {"member": lambda _: AGENT},
-    "gcp:serviceaccount/account:Account": {
-        "name": lambda name: f"projects/{PROJECT}/serviceAccounts/{email(name)}",
-        "email": email,
-        "member": lambda name: f"serviceAccount:{email(name)}",
-        "uniqueId": lambda name: f"unique-id-of-{name}",
-    },
-}
-CLIENT = "gcp:organizations/getClientConfig:getClientConfig"
-ANSWER = {"id": "x", "project": PROJECT, "region": REGION, "zone": "", "accessToken": "t", "defaultLabels": {}}
-
-
-def cloud(**place: str) -> Cloud:
-    """The provider, set to `place`."""
-    return Cloud(
-        project="serverless-ai-gcp",
-        computed=COMPUTED,
-        invokes={CLIENT: {**ANSWER, **place}},
-        name_of=lambda kind, name, inputs: inputs.get(NAMED_BY.get(kind, "name"), f"{name}-0a1b2c3"),
-        id_of=lambda kind, name, physical, _: f"{IDS[kind]}{physical}" if kind in IDS else f"{name}-id",
-    )
 
 
 @pytest.fixture(scope="session")

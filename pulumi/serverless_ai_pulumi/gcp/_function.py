@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import pulumi
 import pulumi_gcp as gcp
@@ -70,7 +71,8 @@ def handler_function(
 
 def url_of(function: gcp.cloudfunctionsv2.Function) -> pulumi.Output[str]:
     """The URL of the function's service, without a slash at its end; also the audience of tokens for it."""
-    return function.service_config.apply(lambda service: service.uri if service else None)
+    # Google sets it; in a preview this is unknown, as the whole block that it stands in.
+    return function.service_config.apply(lambda service: cast("str", service and service.uri))
 
 
 def _build_config(pattern: str, build: Build) -> gcp.cloudfunctionsv2.FunctionBuildConfigArgs:
