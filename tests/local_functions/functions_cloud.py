@@ -26,6 +26,16 @@ ACCOUNT = "123456789012"
 _numbers = itertools.count(1)
 
 
+# Handlers that run until the test lets them go on, by making a file.
+WAIT = """
+    import os, time
+    def wait(event):
+        until = time.monotonic() + 30
+        while event.get("until") and not os.path.exists(event["until"]) and time.monotonic() < until:
+            time.sleep(0.01)
+"""
+
+
 def trust_in(service: str = "lambda.amazonaws.com") -> dict[str, Any]:
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     return {"Version": "2012-10-17", "Statement": [statement]}
@@ -139,7 +149,7 @@ class LocalCloud:
         return [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
 
 
-def eventually(look: Callable[[], Any], within: float = 5.0) -> Any:
+def eventually(look: Callable[[], Any], within: float = 10.0) -> Any:
     """The first truthy answer; fails when there is none in time."""
     end = time.monotonic() + within
     while True:

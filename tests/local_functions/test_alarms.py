@@ -56,6 +56,20 @@ def test_an_alarm_goes_from_ok_to_alarm_and_says_why(cloud: LocalCloud) -> None:
     assert json.loads(found["StateReasonData"])["recentDatapoints"] == [11.0]
 
 
+def test_a_new_alarm_does_not_know_yet_and_a_changed_one_keeps_its_state(cloud: LocalCloud) -> None:
+    from moto.cloudwatch.models import cloudwatch_backends
+
+    def kept() -> str:
+        return cloudwatch_backends["123456789012"]["us-east-1"].alarms["Changed"].state_value
+
+    alarm(cloud, "Changed")
+    assert kept() == "INSUFFICIENT_DATA"
+    put(cloud, "Changed", 99)
+    assert state(cloud, "Changed") == "ALARM"
+    alarm(cloud, "Changed", Threshold=50)
+    assert kept() == "ALARM"
+
+
 def test_only_data_with_exactly_the_alarms_dimensions_counts(cloud: LocalCloud) -> None:
     dimensions = [{"Name": "FunctionName", "Value": "a"}]
     alarm(cloud, "Dimensions", Dimensions=dimensions)

@@ -5,45 +5,59 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from functions_cloud import LocalCloud, eventually, start
+from functions_cloud import WAIT, LocalCloud, eventually, start
 
 from serverless_ai_local.functions import Limits
 
-SLOW = """
+SLOW = (
+    WAIT
+    + """
+    def handler(event, context):
+        wait(event)
+        return os.getpid()
+"""
+)
+TOGETHER = """
     import os, time
     def handler(event, context):
-        time.sleep(event.get("s", 0))
+        open(os.path.join(event["directory"], str(os.getpid())), "w").close()
+        until = time.monotonic() + 20
+        while len(os.listdir(event["directory"])) < event["count"] and time.monotonic() < until:
+            time.sleep(0.01)
         return os.getpid()
 """
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
 
 
-def test_concurrent_invocations_run_in_as_many_processes_that_are_reused_later(cloud: LocalCloud) -> None:
-    name = cloud.function(SLOW)
+def test_concurrent_invocations_run_in_as_many_processes_that_are_reused_later(
+    cloud: LocalCloud, tmp_path: Any
+) -> None:
+    name = cloud.function(TOGETHER, Timeout=30)
 
-    def pid(seconds: float) -> int:
-        return json.loads(
-            cloud.events.functions.invoke(ARN + name, json.dumps({"s": seconds}).encode()).payload
-        )
+    def pid(count: int) -> int:
+        event = json.dumps({"directory": str(tmp_path), "count": count}).encode()
+        return json.loads(cloud.events.functions.invoke(ARN + name, event).payload)
 
     with ThreadPoolExecutor(4) as pool:
-        first = list(pool.map(pid, [0.4] * 4))
+        first = list(pool.map(pid, [4] * 4))
     assert len(set(first)) == 4
     assert {pid(0) for _ in range(4)} <= set(first)
 
 
-def test_reserved_concurrency_throttles_with_429_and_lambdas_reason(cloud: LocalCloud) -> None:
-    name = cloud.function(SLOW)
+def test_reserved_concurrency_throttles_with_429_and_lambdas_reason(cloud: LocalCloud, tmp_path: Any) -> None:
+    name, until = cloud.function(SLOW, Timeout=30), tmp_path / "until"
     cloud.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(cloud.events.functions.invoke, ARN + name, b'{"s": 0.5}')
-        eventually(cloud.events.functions.environments)
-        eventually(lambda: cloud.events.functions.invoke(ARN + name, b"{}").status == 429, within=0.4)
+        event = json.dumps({"until": str(until)}).encode()
+        running = pool.submit(cloud.events.functions.invoke, ARN + name, event)
+        eventually(lambda: cloud.events.functions.invoke(ARN + name, b"{}").status == 429)
         with pytest.raises(ClientError) as refused:
             cloud.raw(name, {})
+        until.touch()
         assert running.result().error is None
     answer = refused.value.response
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 429
@@ -74,14 +88,17 @@ def small() -> Iterator[LocalCloud]:
     stop()
 
 
-def test_the_accounts_limit_throttles_functions_without_a_reservation(small: LocalCloud) -> None:
-    name = small.function(SLOW)
+def test_the_accounts_limit_throttles_functions_without_a_reservation(
+    small: LocalCloud, tmp_path: Any
+) -> None:
+    name, until = small.function(SLOW, Timeout=30), tmp_path / "until"
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(small.events.functions.invoke, ARN + name, b'{"s": 0.5}')
+        event = json.dumps({"until": str(until)}).encode()
+        running = pool.submit(small.events.functions.invoke, ARN + name, event)
         refused = eventually(
-            lambda: (answer := small.events.functions.invoke(ARN + name, b"{}")).status == 429 and answer,
-            within=0.4,
+            lambda: (answer := small.events.functions.invoke(ARN + name, b"{}")).status == 429 and answer
         )
+        until.touch()
         assert running.result().error is None
     assert json.loads(refused.payload)["Reason"] == "ConcurrentInvocationLimitExceeded"
 

@@ -7,11 +7,12 @@ import json
 import stat
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from functions_cloud import LocalCloud, allow, eventually, zipped
+from functions_cloud import WAIT, LocalCloud, allow, eventually, zipped
 
 HERE = "us-east-1:123456789012"
 FILES = "arn:aws:elasticfilesystem:us-east-1:1:access-point/fsap-01234567890123456"
@@ -52,22 +53,28 @@ def test_what_does_not_concern_the_process_keeps_it_warm(cloud: LocalCloud) -> N
     assert cloud.invoke(name)[0] == before
 
 
-def test_an_invocation_that_runs_is_finished_by_the_old_code(cloud: LocalCloud) -> None:
-    code = "import time\ndef handler(e, c): time.sleep(e.get('s', 0)); return {tag!r}"
-    name = cloud.function(code.format(tag="old"))
-    arn = f"arn:aws:lambda:us-east-1:123456789012:function:{name}"
-    import threading
+def test_an_invocation_that_runs_is_finished_by_the_old_code(cloud: LocalCloud, tmp_path: Any) -> None:
+    def code(tag: str) -> str:
+        return (
+            WAIT
+            + f"""
+    def handler(event, context):
+        open({str(tmp_path / "begun")!r}, "w").close()
+        wait(event)
+        return {tag!r}
+"""
+        )
 
-    answers: list[bytes] = []
-    call = threading.Thread(
-        target=lambda: answers.append(cloud.events.functions.invoke(arn, b'{"s": 0.5}').payload)
-    )
-    call.start()
-    eventually(lambda: [one for one in cloud.events.functions.environments() if one.deployed.name == name])
-    cloud.client("lambda").update_function_code(FunctionName=name, ZipFile=zipped(app=code.format(tag="new")))
-    assert cloud.invoke(name) == "new"
-    call.join()
-    assert answers == [b'"old"']
+    name, until = cloud.function(code("old"), Timeout=30), tmp_path / "until"
+    arn = f"arn:aws:lambda:us-east-1:123456789012:function:{name}"
+    with ThreadPoolExecutor(1) as pool:
+        event = json.dumps({"until": str(until)}).encode()
+        running = pool.submit(cloud.events.functions.invoke, arn, event)
+        eventually((tmp_path / "begun").exists)
+        cloud.client("lambda").update_function_code(FunctionName=name, ZipFile=zipped(app=code("new")))
+        assert cloud.invoke(name) == "new"
+        until.touch()
+        assert running.result().payload == b'"old"'
 
 
 def test_versions_and_aliases_run_their_own_code(cloud: LocalCloud) -> None:

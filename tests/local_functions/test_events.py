@@ -176,6 +176,30 @@ def test_a_bus_hands_on_to_another_bus_a_topic_and_a_log_group(cloud: LocalCloud
     assert json.loads(line)["detail"] == {"n": 1}
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        f"arn:aws:sqs:{REGION}:{ACCOUNT}:gone",
+        f"arn:aws:sns:{REGION}:{ACCOUNT}:gone",
+        f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:gone",
+        f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/gone",
+        f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:gone",
+    ],
+)
+def test_a_target_that_is_not_there_is_a_dead_letter_at_once(cloud: LocalCloud, target: str) -> None:
+    dead, dead_arn = cloud.queue(FROM_EVENTS)
+    source = target.split(":")[2]
+    rule(
+        cloud,
+        f"gone-{source}",
+        {"source": [f"gone-{source}"]},
+        {"Arn": target, "DeadLetterConfig": {"Arn": dead_arn}},
+    )
+    put(cloud, f"gone-{source}", {})
+    [letter] = messages(cloud, dead)
+    assert letter["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_RESOURCE"
+
+
 def test_a_role_that_does_not_trust_eventbridge_delivers_nothing(
     cloud: LocalCloud, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -8,9 +8,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from functions_cloud import eventually, start
+
+from serverless_ai_local.admin import AdminCall
 
 # A function that holds a process of its own and does not notice that anybody has gone.
 STUBBORN = """
@@ -86,10 +89,13 @@ def test_a_stopped_cloud_runs_nothing_more() -> None:
     name = running.function("import time\ndef handler(e, c): time.sleep(e.get('s', 0))")
     arn = "arn:aws:lambda:us-east-1:123456789012:function:" + name
     running.events.functions.invoke(arn, b"{}")
-    pids = [one.pid for one in running.events.functions.environments()]
+    route: Any = running.events.routes()["GET", "functions/environments"]
+    shown = route(AdminCall(path={}, query={}, body=None))["environments"]
+    pids = [one["pid"] for one in shown]
+    assert [(one["function"], one["version"]) for one in shown] == [(name, "$LATEST")]
     started = time.monotonic()
     stop()
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 5
     assert pids
     assert not any(alive(pid) for pid in pids)
     assert running.events.functions.environments() == []

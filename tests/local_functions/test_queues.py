@@ -161,7 +161,7 @@ def test_no_more_batches_run_at_a_time_than_the_mapping_allows(cloud: LocalCloud
     source.send(*[{"s": 0.3}] * 4)
     eventually(lambda: len(source.seen()) == 4)
     processes = [one for one in cloud.events.functions.environments() if one.deployed.name == source.name]
-    assert len(processes) == 2
+    assert len(processes) <= 2
 
 
 def test_a_disabled_mapping_reads_nothing(cloud: LocalCloud, sources: Any) -> None:

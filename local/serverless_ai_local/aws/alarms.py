@@ -152,10 +152,16 @@ class Alarms:
     def _put(self, call: Call) -> Response:
         given = parameters(call)
         _require(given)
+        alarms, name = cloudwatch_backends[call.account][call.region].alarms, given["AlarmName"]
+        old = alarms.get(name)
         response = self._forward(call)
         if response.status_code < 400:
-            alarm = cloudwatch_backends[call.account][call.region].alarms[given["AlarmName"]]
-            alarm.update_state("Unchecked: Initial alarm creation", "{}", "INSUFFICIENT_DATA")
+            # A changed alarm keeps its state; moto would say OK, the cloud says that it does not know yet.
+            reason, data = "Unchecked: Initial alarm creation", "{}"
+            if old is not None:
+                alarms[name].update_state(old.state_reason, old.state_reason_data, old.state_value)
+            else:
+                alarms[name].update_state(reason, data, "INSUFFICIENT_DATA")
         return response
 
     def _describe(self, call: Call) -> Response:

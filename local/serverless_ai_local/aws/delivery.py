@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from moto.awslambda.exceptions import UnknownFunctionException
+from moto.awslambda.models import lambda_backends
+from moto.events.models import events_backends
 from moto.logs.models import logs_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
@@ -60,10 +63,10 @@ class Deliveries:
         self, target: Arn, body: str, sender: Sender, *, attributes: Attributes | None = None, group: str = ""
     ) -> None:
         """Send one message. Raises `Undeliverable`, as all methods here do."""
-        self._permit(target, sender, "sqs:SendMessage")
         backend = sqs_backends[target.account][target.region]
         if target.resource not in backend.queues:
             raise Undeliverable(NO_RESOURCE, f"there is no queue {target.text}")
+        self._permit(target, sender, "sqs:SendMessage")
         if len(body.encode()) > MAX_MESSAGE:
             raise Undeliverable(
                 "MESSAGE_TOO_LARGE", f"a message of more than {MAX_MESSAGE} bytes for {target.text}"
@@ -91,23 +94,27 @@ class Deliveries:
         attributes: Attributes | None = None,
     ) -> None:
         """Publish one message."""
-        self._permit(target, sender, "sns:Publish")
         backend = sns_backends[target.account][target.region]
         if target.text not in backend.topics:
             raise Undeliverable(NO_RESOURCE, f"there is no topic {target.text}")
+        self._permit(target, sender, "sns:Publish")
         typed = {name: {"Type": _kind(one), "Value": str(one)} for name, one in (attributes or {}).items()}
         backend.publish(message, target.text, subject=subject, message_attributes=typed)
 
     def function(self, target: Arn, payload: bytes, sender: Sender) -> None:
         """Invoke asynchronously."""
-        self._permit(target, sender, "lambda:InvokeFunction")
         try:
-            self._functions.enqueue(target.text, payload)
-        except KeyError as error:
-            raise Undeliverable(NO_RESOURCE, str(error.args[0])) from error
+            lambda_backends[target.account][target.region].get_function(target.text)
+        except UnknownFunctionException:
+            raise Undeliverable(NO_RESOURCE, f"there is no function {target.text}") from None
+        self._permit(target, sender, "lambda:InvokeFunction")
+        self._functions.enqueue(target.text, payload)
 
     def bus(self, target: Arn, entry: Mapping[str, Any], sender: Sender) -> None:
         """Put one event on an event bus."""
+        name = target.resource.removeprefix("event-bus/")
+        if name not in events_backends[target.account][target.region].event_buses:
+            raise Undeliverable(NO_RESOURCE, f"there is no event bus {target.text}")
         self._permit(target, sender, "events:PutEvents")
         self._put_event(target, entry)
 
@@ -115,11 +122,11 @@ class Deliveries:
         """Write one event into a new stream of a log group."""
         name = target.resource.removeprefix("log-group:").removesuffix(":*")
         group = arns.parse(f"arn:aws:logs:{target.region}:{target.account}:log-group:{name}:*")
-        self._permit(group, sender, "logs:CreateLogStream")
-        self._permit(group, sender, "logs:PutLogEvents")
         backend = logs_backends[target.account][target.region]
         if name not in backend.groups:
             raise Undeliverable(NO_RESOURCE, f"there is no log group {name}")
+        self._permit(group, sender, "logs:CreateLogStream")
+        self._permit(group, sender, "logs:PutLogEvents")
         stream = str(uuid.uuid4())
         backend.create_log_stream(name, stream)
         backend.put_log_events(name, stream, [{"timestamp": int(time.time() * 1000), "message": message}])

@@ -6,9 +6,8 @@ import logging
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final
 
-from moto.logs.exceptions import ResourceAlreadyExistsException
+from moto.logs.exceptions import ResourceAlreadyExistsException, ResourceNotFoundException
 from moto.logs.models import logs_backends
 
 from serverless_ai_local.aws import emf
@@ -17,7 +16,6 @@ from serverless_ai_local.aws.metrics import Metrics
 from serverless_ai_local.aws.service_roles import ServiceRoles
 from serverless_ai_local.functions.deployed import Deployed
 
-_KEPT_STREAMS: Final = 10_000
 _log = logging.getLogger(__name__)
 
 
@@ -27,42 +25,36 @@ class FunctionLogs:
     def __init__(self, roles: ServiceRoles, metrics: Metrics) -> None:
         self._roles, self._metrics = roles, metrics
         self._lock = threading.Lock()
-        self._made: set[tuple[str, str]] = set()
         self._refused: set[str] = set()
 
     def write(self, deployed: Deployed, stream: str, events: Sequence[tuple[int, str]]) -> None:
         """Write events (Unix milliseconds, message). A role that may not loses them; that is said once."""
+        backend = logs_backends[deployed.account][deployed.region]
+        entries = [{"timestamp": moment, "message": message} for moment, message in events]
         try:
             self._make_stream(deployed, stream)
             self._check(deployed, "logs:PutLogEvents", f":log-stream:{stream}")
+            backend.put_log_events(deployed.log_group, stream, entries)
         except ApiError as error:
             self._say_once(deployed, stream, error.message)
             return
-        backend = logs_backends[deployed.account][deployed.region]
-        if deployed.log_group not in backend.groups:
-            self._say_once(deployed, stream, f"the log group {deployed.log_group} does not exist any more")
+        except ResourceNotFoundException:
+            self._say_once(deployed, stream, f"its log group {deployed.log_group} was deleted")
             return
-        entries = [{"timestamp": moment, "message": message} for moment, message in events]
-        backend.put_log_events(deployed.log_group, stream, entries)
         for _, message in events:
             self._extract(deployed, message)
 
     def _make_stream(self, deployed: Deployed, stream: str) -> None:
-        key = (deployed.log_group, stream)
-        with self._lock:
-            if key in self._made:
-                return
+        """Make what is missing; another thread or environment may be first."""
         backend = logs_backends[deployed.account][deployed.region]
         if deployed.log_group not in backend.groups:
             self._check(deployed, "logs:CreateLogGroup", "")
-            with suppress(ResourceAlreadyExistsException):  # another environment was first
+            with suppress(ResourceAlreadyExistsException):
                 backend.create_log_group(deployed.log_group, {})
-        self._check(deployed, "logs:CreateLogStream", f":log-stream:{stream}")
-        backend.create_log_stream(deployed.log_group, stream)
-        with self._lock:
-            if len(self._made) > _KEPT_STREAMS:
-                self._made.clear()
-            self._made.add(key)
+        if stream not in backend.groups[deployed.log_group].streams:
+            self._check(deployed, "logs:CreateLogStream", f":log-stream:{stream}")
+            with suppress(ResourceAlreadyExistsException):
+                backend.create_log_stream(deployed.log_group, stream)
 
     def _check(self, deployed: Deployed, action: str, of_group: str) -> None:
         resource = (

@@ -36,8 +36,8 @@ class Deployed:
     code_sha256: str
     code: bytes = field(repr=False)
     """The zip."""
-    layers: tuple[bytes, ...] = field(repr=False)
-    """Zips, in the order in which they are laid over each other."""
+    layers: Mapping[str, bytes] = field(repr=False)
+    """Zips by their ARNs, in the order in which they are laid over each other."""
     reserved_concurrency: int | None
     tracing: bool
     log_group: str
@@ -61,18 +61,9 @@ class Deployed:
     def fingerprint(self) -> str:
         """Changes whenever environments that run must give way to new ones."""
         parts: list[Any] = [self.runtime, self.handler, self.role, self.memory_mb, self.timeout_s]
-        parts += [
-            dict(self.environment),
-            self.code_sha256,
-            [hashlib.sha256(one).hexdigest() for one in self.layers],
-        ]
-        parts += [
-            self.tracing,
-            self.log_group,
-            self.log_format,
-            self.system_log_level,
-            self.application_log_level,
-        ]
+        parts += [dict(self.environment), self.code_sha256, list(self.layers)]
+        parts += [self.tracing, self.log_group, self.log_format]
+        parts += [self.system_log_level, self.application_log_level]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -146,7 +137,7 @@ def _deployed(record: LambdaFunction) -> Deployed:
     )
 
 
-def _layers(record: LambdaFunction) -> tuple[bytes, ...]:
+def _layers(record: LambdaFunction) -> dict[str, bytes]:
     backend = lambda_backends[record.account_id][record.region]
     versions = [backend.layers_versions_by_arn(layer["Arn"]) for layer in record.layers]
-    return tuple(one.code_bytes for one in versions if one is not None)
+    return {one.arn: one.code_bytes for one in versions if one is not None}

@@ -58,7 +58,7 @@ def unpack(deployed: Deployed, under: Path) -> TaskRoot:
     directory = Path(tempfile.mkdtemp(prefix=f"{deployed.name}-", dir=under))
     code, layers = directory / "task", directory / "opt"
     _extract(deployed.name, [deployed.code], code)
-    _extract(f"a layer of {deployed.name}", deployed.layers, layers)
+    _extract(f"a layer of {deployed.name}", list(deployed.layers.values()), layers)
     version = deployed.runtime.removeprefix("python")
     python = layers / "python"
     libraries = [python / "lib" / f"python{version}" / "site-packages", python]
