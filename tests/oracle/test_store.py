@@ -1,4 +1,4 @@
-"""The contract of `KeyValueStore`, kept by the store in memory and by DynamoDB (moto), races included."""
+"""The contract of `KeyValueStore`, kept in memory, by DynamoDB (moto) and by Cosmos DB, races included."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import boto3
 import pytest
+from azure_fakes import Cosmos, cosmos, cosmos_store
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from loopback import Loopback, loopback, raw, reply
 from memory_ports import NOON, Clock, MemoryStore, Notebook, said
 
 from serverless_ai_runtime.adapters.aws.dynamodb import EXPIRES, KEY, DynamoDbStore
@@ -24,7 +24,6 @@ from serverless_ai_runtime.core.ports import (
     KeyValueStore,
     LimitReached,
     Refused,
-    Unavailable,
     VersionConflict,
     World,
 )
@@ -93,11 +92,21 @@ def url(moto_url: str, table: Any) -> str:
     return moto_url
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(scope="module")
+def container() -> Iterator[Cosmos]:
+    with cosmos(lambda: NOON) as running:
+        yield running
+
+
+@pytest.fixture(params=["memory", "dynamodb", "cosmos"])
 def kit(request: pytest.FixtureRequest) -> Kit:
     clock = Clock()
     if request.param == "memory":
         return Kit(MemoryStore(clock), clock, "")
+    if request.param == "cosmos":
+        container: Cosmos = request.getfixturevalue("container")
+        container.now = clock
+        return Kit(cosmos_store(container.url, clock), clock, WORLD.token() + ".")
     return Kit(dynamodb(request.getfixturevalue("url"), clock), clock, WORLD.token() + ".")
 
 
@@ -290,55 +299,3 @@ class TestDynamoDb:
         record = store.get("large", Deadline(5))
         assert record is not None
         assert record.value == value
-
-
-class TestLostReplies:
-    """What a retry makes of a call whose first attempt had arrived."""
-
-    @pytest.fixture
-    def server(self) -> Iterator[Loopback]:
-        with loopback() as running:
-            yield running
-
-    @pytest.fixture
-    def store(self, server: Loopback) -> DynamoDbStore:
-        return dynamodb(server.url, Clock(), lambda: "mine")
-
-    def failed(self, version: str) -> dict[str, Any]:
-        item = {KEY: {"S": "k"}, "version": {"S": version}}
-        return {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": item}
-
-    def put(self, store: DynamoDbStore) -> str:
-        return store.put("k", {}, expect="old", expires_at=NEVER, deadline=Deadline(5))
-
-    def test_a_put_that_had_arrived_is_not_a_conflict(self, server: Loopback, store: DynamoDbStore) -> None:
-        server.answer(raw(b""), reply(400, self.failed("mine")))
-        assert self.put(store) == "mine"
-        first, second = server.requests
-        assert first.body == second.body
-
-    def test_a_put_that_lost_is_one(self, server: Loopback, store: DynamoDbStore) -> None:
-        server.answer(raw(b""), reply(400, self.failed("theirs")))
-        with pytest.raises(VersionConflict):
-            self.put(store)
-
-    def test_a_reservation_is_rather_made_twice(self, server: Loopback, store: DynamoDbStore) -> None:
-        server.answer(raw(b""), reply(body={"Attributes": {"count": {"N": "10"}}}))
-        assert store.add("c", 5, limit=None, expires_at=NEVER, deadline=Deadline(5)) == 10
-        assert len(server.requests) == 2
-
-    def test_a_release_is_rather_left_out(self, server: Loopback, store: DynamoDbStore) -> None:
-        server.answer(raw(b""))
-        with pytest.raises(Unavailable):
-            store.add("c", -5, limit=None, expires_at=NEVER, deadline=Deadline(5))
-        assert len(server.requests) == 1
-
-    @pytest.mark.parametrize(
-        "item", [{"value": {"S": "{"}, "version": {"S": "1"}}, {"value": {"S": "{}"}}, {"other": {"N": "1"}}]
-    )
-    def test_an_item_of_somebody_else_is_an_error(
-        self, server: Loopback, store: DynamoDbStore, item: dict[str, Any]
-    ) -> None:
-        server.answer(reply(body={"Item": {KEY: {"S": "k"}, **item}}))
-        with pytest.raises(Unavailable, match="not a record of ours"):
-            store.get("k", Deadline(5))
