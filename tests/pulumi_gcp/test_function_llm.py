@@ -128,7 +128,7 @@ def test_the_functions_account_may_do_what_its_calls_need_and_nothing_else(usual
     permissions = {each.name: each.inputs["permissions"] for each in whole.all("IAMCustomRole")}
     assert permissions == {
         "chat-model": ["aiplatform.endpoints.predict"],
-        "chat-records": ["datastore.entities.create", "datastore.entities.get", "datastore.entities.update"],
+        "chat-records": ["datastore.entities.get", "datastore.entities.create", "datastore.entities.update"],
     }
     model, records = (
         f"projects/{PROJECT}/roles/{whole.one('IAMCustomRole', f'chat-{use}').physical}"
@@ -226,13 +226,12 @@ def test_the_database_expires_records_can_be_restored_and_is_protected(usual):
         "deletionPolicy": "DELETE",
     }
     assert {key: database[key] for key in expected} == expected
-    field = usual.one("Field").inputs
-    assert (field["database"], field["collection"], field["field"]) == (
-        database["name"],
-        "records",
-        "expires_at",
-    )
-    assert (field["ttlConfig"], field["indexConfig"]) == ({}, {"indexes": []})
+    fields = {each.inputs["field"]: each.inputs for each in usual.all("Field")}
+    assert fields.keys() == {"expires_at", "value"}
+    for name, field in fields.items():
+        assert (field["database"], field["collection"]) == (database["name"], "records")
+        assert field["indexConfig"] == {"indexes": []}
+        assert ("ttlConfig" in field) == (name == "expires_at")
     assert told(usual).store == f"projects/{PROJECT}/databases/{database['name']}/documents/records"
 
 

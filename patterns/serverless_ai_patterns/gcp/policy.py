@@ -1,5 +1,6 @@
 """What the identities of a pattern may do on Google Cloud, as data: permissions, roles, conditions.
 
+What a call needs is named beside the call, in the runtime's adapters; here it meets what a pattern made.
 A custom role is made where the predefined one allows more than the calls need: `roles/aiplatform.user` may
 also create and delete endpoints, `roles/datastore.user` may also list and delete everything.
 """
@@ -9,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-PREDICT: Final = ("aiplatform.endpoints.predict",)
-"""generateContent of a publisher model. Source: https://cloud.google.com/vertex-ai/docs/general/iam-permissions,
-2026-11. It holds for every model of the project: IAM cannot name one, the organisation policy
+from serverless_ai_runtime.adapters.gcp import firestore, vertex
+
+PREDICT: Final = vertex.PERMISSIONS
+"""It holds for every model of the project: IAM cannot name one, the organisation policy
 `constraints/vertexai.allowedModels` can."""
 
-RECORDS: Final = ("datastore.entities.create", "datastore.entities.get", "datastore.entities.update")
-"""batchGet, and commit with any precondition. Source: https://cloud.google.com/firestore/docs/security/iam,
-"Required permissions for API methods", 2026-11."""
+RECORDS: Final = firestore.PERMISSIONS
 
 # Every predefined role that a pattern grants, and what for: the written list that tests hold us to.
 ROLES: Final[Mapping[str, str]] = {

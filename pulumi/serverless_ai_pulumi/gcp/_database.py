@@ -7,8 +7,7 @@ import pulumi_gcp as gcp
 
 from serverless_ai_patterns.gcp.function_llm import COLLECTION
 from serverless_ai_pulumi.gcp._names import unique
-
-EXPIRES = "expires_at"
+from serverless_ai_runtime.adapters.gcp.firestore import EXPIRES, VALUE
 
 
 def state_database(
@@ -38,16 +37,22 @@ def state_database(
     )
 
 
-def expiry(
+def field_settings(
     name: str, database: gcp.firestore.Database, *, opts: pulumi.ResourceOptions
-) -> gcp.firestore.Field:
-    """Records go some time after they expire. Without an index: times that only rise make a hot spot."""
-    return gcp.firestore.Field(
-        f"{name}-expiry",
-        database=database.name,
-        collection=COLLECTION,
-        field=EXPIRES,
-        ttl_config=gcp.firestore.FieldTtlConfigArgs(),
-        index_config=gcp.firestore.FieldIndexConfigArgs(indexes=[]),
-        opts=opts,
-    )
+) -> list[gcp.firestore.Field]:
+    """Records go some time after they expire, and nothing is indexed that nobody searches by.
+
+    An index of times that only rise would be a hot spot, one of values cost storage.
+    """
+    return [
+        gcp.firestore.Field(
+            f"{name}-{use}",
+            database=database.name,
+            collection=COLLECTION,
+            field=field,
+            ttl_config=gcp.firestore.FieldTtlConfigArgs() if field == EXPIRES else None,
+            index_config=gcp.firestore.FieldIndexConfigArgs(indexes=[]),
+            opts=opts,
+        )
+        for use, field in (("expiry", EXPIRES), ("value", VALUE))
+    ]

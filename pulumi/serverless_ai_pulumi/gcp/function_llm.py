@@ -17,7 +17,7 @@ from serverless_ai_patterns.models_gcp import resolve_gcp
 from serverless_ai_patterns.thresholds import alarm_tokens_per_hour
 from serverless_ai_pulumi._model_life import warn_of_old_model
 from serverless_ai_pulumi.gcp._build import build_of
-from serverless_ai_pulumi.gcp._database import expiry, state_database
+from serverless_ai_pulumi.gcp._database import field_settings, state_database
 from serverless_ai_pulumi.gcp._events import pushed, schedule
 from serverless_ai_pulumi.gcp._function import VpcPlacement, handler_function, url_of
 from serverless_ai_pulumi.gcp._gateway import gateway
@@ -157,7 +157,7 @@ class FunctionLlm(pulumi.ComponentResource):
         made = state_database(
             self._name, region=self._place.region, protected=protected, key=self._key, opts=self._child
         )
-        expiry(self._name, made, opts=self._child)
+        field_settings(self._name, made, opts=self._child)
         return made
 
     def _find_store(self) -> pulumi.Output[str] | None:
