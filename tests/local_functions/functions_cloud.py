@@ -161,7 +161,7 @@ def eventually(look: Callable[[], Any], within: float = 10.0) -> Any:
 
 
 def start(
-    *, runtime: Runtime = "own", retry_s: float = 0.05, limits: Limits | None = None
+    *, runtime: Runtime | None = "own", retry_s: float = 0.05, limits: Limits | None = None
 ) -> tuple[LocalCloud, Callable[[], None]]:
     """A composition of its own, and how to stop it."""
     from serverless_ai_local.aws.event_driven import EventDriven

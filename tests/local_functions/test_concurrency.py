@@ -88,9 +88,7 @@ def small() -> Iterator[LocalCloud]:
     stop()
 
 
-def test_the_accounts_limit_throttles_functions_without_a_reservation(
-    small: LocalCloud, tmp_path: Any
-) -> None:
+def test_the_accounts_limit_throttles_what_has_no_reservation(small: LocalCloud, tmp_path: Any) -> None:
     name, until = small.function(SLOW, Timeout=30), tmp_path / "until"
     with ThreadPoolExecutor(1) as pool:
         event = json.dumps({"until": str(until)}).encode()

@@ -191,6 +191,12 @@ def test_code_that_is_not_a_zip_is_an_error_of_the_function(cloud: LocalCloud) -
     assert "is not a zip file" in failure["errorMessage"]
 
 
+def test_a_custom_runtime_without_a_bootstrap_is_an_error_of_the_function(cloud: LocalCloud) -> None:
+    failure = cloud.error(cloud.function(PID, Runtime="provided.al2023"))
+    assert failure["errorType"] == "Runtime.Unrunnable"
+    assert "bootstrap cannot be started" in failure["errorMessage"]
+
+
 def test_a_zip_cannot_write_outside_the_task_root(cloud: LocalCloud) -> None:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:

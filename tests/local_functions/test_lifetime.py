@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -84,6 +83,14 @@ def test_nothing_is_left_after_the_server_stops_or_is_killed_in_the_middle_of_an
     assert not Path(root).parent.parent.exists()
 
 
+def test_an_unknown_runtime_client_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_LAMBDA_RUNTIME", "docker")
+    with pytest.raises(
+        ValueError, match="LOCAL_LAMBDA_RUNTIME must be one of own, awslambdaric, got 'docker'"
+    ):
+        start(runtime=None)
+
+
 def test_a_stopped_cloud_runs_nothing_more() -> None:
     running, stop = start()
     name = running.function("import time\ndef handler(e, c): time.sleep(e.get('s', 0))")
@@ -110,19 +117,3 @@ def test_a_child_that_a_handler_leaves_behind_ends_with_its_environment(tmp_path
     finally:
         stop()
     eventually(lambda: not alive(child))
-
-
-def test_the_guard_itself_ends_when_the_cloud_stops() -> None:
-    running, stop = start()
-    group = os.getpgid(0)
-    stop()
-    listing = subprocess.run(
-        ["/bin/ps", "-eo", "ppid,args"], capture_output=True, text=True, check=True
-    ).stdout
-    mine = [
-        line for line in listing.splitlines() if line.split()[0] == str(os.getpid()) and "guard.py" in line
-    ]
-    # Other clouds of this test session may run; this one's guard watched over a directory that is gone.
-    assert all(Path(line.split()[-1]).exists() for line in mine)
-    assert group == os.getpgid(0)
-    assert running.url.startswith("http://127.0.0.1:")
