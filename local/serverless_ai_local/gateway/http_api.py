@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import time
 import traceback
 import uuid
@@ -213,6 +214,9 @@ def _stage(api: Api, incoming: Incoming) -> tuple[Stage, Incoming]:
 
 def _refused(exchange: Exchange, refusal: Refusal) -> Outgoing:
     exchange.cause, exchange.message = refusal.cause or refusal.message, refusal.message
+    if refusal.status >= 500:  # the caller is told nothing, and not every stage has an access log
+        where = f"{exchange.api.id} {exchange.incoming.method} {exchange.incoming.path}"
+        print(f"HTTP API {where}: {refusal.status}: {exchange.cause}", file=sys.stderr)  # noqa: T201
     return refusal.outgoing()
 
 
