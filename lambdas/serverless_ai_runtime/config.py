@@ -167,7 +167,7 @@ def gcp_name(field: str, name: str, *kinds: str) -> str:
     parts = name.split("/")
     ids = "".join(parts[1::2])
     plain = ids.isascii() and all(c.isalnum() or c in "-._~:()" for c in ids)
-    if parts[::2] != list(kinds) or len(parts) != 2 * len(kinds) or not plain or "" in parts:
+    if parts[::2] != list(kinds) or len(parts) != 2 * len(kinds) or not plain or {"", ".", ".."} & set(parts):
         allowed = "/".join(f"{kind}/{kind[0].upper()}" for kind in kinds)
         raise ConfigError(f"{variable(field)} must be like {allowed}, got {name!r}")
     return name
