@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
+from blocked import python
+
 ROOT = Path(__file__).parents[2] / "pulumi"
-
-BLOCKED = """
-import sys
-class Missing:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {blocked!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Missing())
-"""
-
-
-def python(code: str, *, without: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    script = BLOCKED.format(blocked=without) + code
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
 
 
 def test_the_package_itself_needs_no_sdk():

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
-
 import pytest
+from variations import different, leaves, with_value
 
 from serverless_ai_patterns.function_llm import Iam, Jwt
 from serverless_ai_pulumi.aws import FunctionLlm
@@ -38,33 +37,16 @@ OTHER = {
 
 
 def test_the_table_names_every_setting(everything):
-    leaves = {"auth"}
-    for group in fields(everything):
-        value = getattr(everything, group.name)
-        assert is_dataclass(value), group.name
-        leaves |= {f"{group.name}.{field.name}" for field in fields(value)}
     assert isinstance(everything.auth, Jwt), "the choice that has fields"
-    assert leaves == OTHER.keys()
+    assert leaves(everything) | {"auth"} == OTHER.keys()
 
 
 @pytest.mark.parametrize("path", OTHER)
 def test_a_setting_changes_what_it_is_about_and_nothing_else(deploy, whole, everything, path):
     value, *expected = OTHER[path]
-    changed = deploy(lambda: FunctionLlm("chat", with_value(everything, path, value))).picture
-    names = changed.keys() | whole.picture.keys()
-    different = {
-        type_.split(":")[-1]
-        for type_, name in names
-        if changed.get((type_, name)) != whole.picture.get((type_, name))
-    }
-    assert different == set(expected)
-
-
-def with_value(settings, path, value):
-    group, _, field = path.partition(".")
-    return replace(
-        settings, **{group: replace(getattr(settings, group), **{field: value}) if field else value}
-    )
+    settings = with_value(everything, path, value)
+    changed = deploy(lambda: FunctionLlm("chat", settings))
+    assert different(whole, changed) == set(expected)
 
 
 def test_optional_limits_are_left_to_the_account_when_unset(usual, deploy, everything):

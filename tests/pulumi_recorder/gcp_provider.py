@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from recorder import Cloud
+from recorder import Cloud, Recording
+
+from serverless_ai_runtime.config import FunctionLlmConfig, GcpEdgeConfig, from_env
 
 PROJECT = "shop-123"
 REGION = "europe-west1"
@@ -68,3 +70,22 @@ def cloud(**place: str) -> Cloud:
         name_of=lambda kind, name, inputs: inputs.get(NAMED_BY.get(kind, "name"), f"{name}-0a1b2c3"),
         id_of=lambda kind, name, physical, _: f"{IDS[kind]}{physical}" if kind in IDS else f"{name}-id",
     )
+
+
+def account(recording: Recording, use: str) -> str:
+    """E-mail address of the service account for `use` of component `chat`."""
+    return email(recording.one("Account", f"chat-{use}").physical)
+
+
+def told(recording: Recording) -> FunctionLlmConfig:
+    """What the function is told of the pattern."""
+    return from_env(FunctionLlmConfig, _variables(recording))
+
+
+def edge(recording: Recording) -> GcpEdgeConfig:
+    """What the function is told of its callers."""
+    return from_env(GcpEdgeConfig, _variables(recording))
+
+
+def _variables(recording: Recording) -> dict[str, str]:
+    return recording.one("Function").inputs["serviceConfig"]["environmentVariables"]
