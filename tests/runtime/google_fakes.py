@@ -9,7 +9,7 @@ import json
 import re
 import threading
 import time
-from base64 import b64decode, urlsafe_b64encode
+from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -327,3 +327,27 @@ def id_token(**claims: object) -> str:
     parts = (json.dumps({"alg": "RS256", "typ": "JWT"}), json.dumps(claims))
     encoded = (urlsafe_b64encode(part.encode()).rstrip(b"=").decode() for part in parts)
     return ".".join((*encoded, "SIGNATURE_REMOVED_BY_GOOGLE"))
+
+
+def push(data: object, attempt: object = 1, **message: Any) -> bytes:
+    """A delivery of `data`, as JSON if it is not bytes."""
+    content = data if isinstance(data, bytes) else json.dumps(data).encode()
+    return pushed(attempt, data=b64encode(content).decode(), **message)
+
+
+def pushed(attempt: object = 1, **message: Any) -> bytes:
+    """A delivery as Pub/Sub pushes it."""
+    return json.dumps(
+        {
+            "message": {
+                "data": "e30=",
+                "messageId": "m1",
+                "message_id": "m1",
+                "publishTime": "2026-11-24T12:00:00Z",
+                "publish_time": "2026-11-24T12:00:00Z",
+                **message,
+            },
+            "subscription": "projects/p1/subscriptions/s1",
+            "deliveryAttempt": attempt,
+        }
+    ).encode()

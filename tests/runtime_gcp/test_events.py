@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
-from typing import Any
 
 import pytest
+from google_fakes import push, pushed
 from hypothesis import given
 from hypothesis import strategies as st
 
 from serverless_ai_runtime.adapters.gcp.events import parse
 from serverless_ai_runtime.edge import UnknownEventError
-
-
-def push(data: object, attempt: object = 1, **message: Any) -> bytes:
-    content = data if isinstance(data, bytes) else json.dumps(data).encode()
-    return pushed(attempt, data=b64encode(content).decode(), **message)
-
-
-def pushed(attempt: object = 1, **message: Any) -> bytes:
-    """A delivery as Pub/Sub pushes it."""
-    return json.dumps(
-        {
-            "message": {
-                "data": "e30=",
-                "messageId": "m1",
-                "message_id": "m1",
-                "publishTime": "2026-11-24T12:00:00Z",
-                "publish_time": "2026-11-24T12:00:00Z",
-                **message,
-            },
-            "subscription": "projects/p1/subscriptions/s1",
-            "deliveryAttempt": attempt,
-        }
-    ).encode()
 
 
 def test_an_event_asks_its_message_under_its_producers_id() -> None:
