@@ -22,7 +22,7 @@ from serverless_ai_local.graph import Resource
 
 SERVICE: Final = "cloudformation"
 
-HEAD_START_S: Final = 5.0
+HEAD_START_S: Final = 10.0
 """How long an answer waits for what it set off.
 
 The CDK CLI looks only every 5 s whether a stack is done, and most local ones are done before it first looks.
