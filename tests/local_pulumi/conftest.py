@@ -28,6 +28,7 @@ class FakeCloud:
     failing: set[str] = field(default_factory=set)
     places: dict[str, Any] = field(default_factory=dict)
     counter: int = 0
+    hook: Callable[[str, str], None] = lambda op, name: None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def settings(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -65,6 +66,7 @@ class FakeCloud:
     def note(self, op: str, name: str) -> None:
         with self.lock:
             self.calls.append((op, name))
+        self.hook(op, name)
         if name in self.failing or f"{op} {name}" in self.failing:
             raise CloudError(f"{name} cannot be had")
 

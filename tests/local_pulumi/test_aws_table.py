@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +18,12 @@ from serverless_ai_local.doors.pulumi.assets import Archive, Member
 from serverless_ai_local.doors.pulumi.clouds import CloudError, Live, Placed, Target
 
 AWS = AwsCloud()
+GATHERED = {
+    "AWS::Events::Rule": {"IsEnabled"},
+    "AWS::IAM::Policy": {"Role"},
+    "AWS::Lambda::Function": {"Archive", "ImageUri", "S3Bucket", "S3Key", "S3ObjectVersion"},
+    "AWS::SSM::Parameter": {"InsecureValue"},
+}
 TOKENS = [row.token for row in ROWS]
 
 
@@ -42,6 +49,26 @@ def test_a_type_made_apart_takes_what_the_sdk_requires(direct):
     inputs = reflection.resource(direct.token).properties
     assert set(direct.inputs) <= inputs.keys()
     assert {key for key, known in inputs.items() if known.required} <= set(direct.inputs)
+
+
+def test_a_row_speaks_cloudformation():
+    # The API takes these and CloudFormation does not.
+    beyond = {
+        "AWS::Lambda::Permission": {"StatementId"},
+        "AWS::SSM::Parameter": {"KeyId"},
+        "AWS::Scheduler::Schedule": {"ActionAfterCompletion"},
+    }
+    found: dict[str, set[str]] = {}
+    for row in ROWS:
+        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", row.type).schema
+        rules = [rule for rule in row.inputs.values() if rule is not None]
+        names = {rule if isinstance(rule, str) else rule[0] for rule in rules} - {None}
+        # Those that are gathered into a group have no property of their own.
+        gathered = {name for name in names if name[0].islower()} | GATHERED.get(row.type, set())
+        unknown = names - gathered - schema["properties"].keys()
+        if unknown:
+            found[row.type] = unknown
+    assert found == beyond
 
 
 def test_every_function_exists_in_the_sdk():

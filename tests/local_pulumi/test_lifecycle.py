@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -114,12 +124,7 @@ def test_the_old_one_goes_first(project, cloud, options):
 
 
 def test_an_up_that_fails_keeps_what_it_made_and_the_next_one_goes_on(project, cloud, ops):
-    program = """
-    first = aws.sqs.Queue("first")
-    second = aws.sqs.Queue("second", opts=pulumi.ResourceOptions(depends_on=first))
-    third = aws.sqs.Queue("third", opts=pulumi.ResourceOptions(depends_on=second))
-    """
-    project.write(program)
+    project.write(CHAIN)
     cloud.failing = {"second"}
     with pytest.raises(ProgramError) as failure:
         project.deployment().up()
@@ -162,16 +167,88 @@ def test_a_failed_deletion_is_tried_again(project, cloud, ops):
     assert cloud.live == {}
 
 
-def test_what_died_without_a_word_is_told_of_next_time(project):
-    project.write(queues())
-    project.deployment().up()
-    file = project.state_dir / "shop.dev.json"
-    saved = json.loads(file.read_text())
-    saved["begun"] = {"urn:pulumi:dev::shop::aws:sqs/queue:Queue::lost": "create"}
-    file.write_text(json.dumps(saved))
+CHAIN = """
+first = aws.sqs.Queue("first")
+second = aws.sqs.Queue("second", opts=pulumi.ResourceOptions(depends_on=first))
+third = aws.sqs.Queue("third", opts=pulumi.ResourceOptions(depends_on=second))
+"""
+
+
+def test_ctrl_c_ends_what_was_begun_and_the_next_up_goes_on(project, cloud, ops):
+    def interrupt(op: str, name: str) -> None:
+        if name == "second":
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)  # the program is killed meanwhile
+
+    project.write(CHAIN)
+    cloud.hook = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        project.deployment().up()
+    assert cloud.taken() == [("create", "first"), ("create", "second")]
+    cloud.hook = lambda op, name: None
     result = project.deployment().up()
-    assert "Queue::lost: a create was interrupted" in result.warnings[0]
+    assert ops(result) == {"first": "same", "second": "same", "third": "create"}
+    assert result.warnings == ()
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import conftest
+project = conftest.Project(Path({folder!r}), conftest.FakeCloud())
+def hang(op, name):
+    if name == "second":
+        print("begun", flush=True)
+        time.sleep(60)
+project.cloud.hook = hang
+project.deployment().up()
+"""
+
+
+def test_what_died_without_a_word_is_told_of_next_time(project, ops):
+    project.write(CHAIN)
+    script = KILLED.format(tests=str(Path(__file__).parent), folder=str(project.folder))
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "begun\n"
+        process.kill()
+    result = project.deployment().up()
+    assert ops(result) == {"first": "same", "second": "create", "third": "create"}
+    assert "Queue::second: a create was interrupted last time" in result.warnings[0]
     assert project.deployment().up().warnings == ()
+
+
+@contextmanager
+def status_of(pid: int) -> Generator[str]:
+    """What the local cloud says about itself, and nothing else of it."""
+
+    class Status(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/_local/status" else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps({"pid": pid}).encode())
+
+        def log_message(self, *arguments: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Status)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_cloud_that_was_started_anew_has_forgotten_the_stack(project, ops):
+    project.write('aws.sqs.Queue("jobs")')
+    found = []
+    for pid in (11, 11, 12):
+        with status_of(pid) as url:
+            result = project.deployment(endpoint=url).up()
+            found.append((ops(result)["jobs"], result.warnings))
+    forgotten = ("the local cloud was started anew and has forgotten this stack",)
+    assert found == [("create", ()), ("same", ()), ("create", forgotten)]
 
 
 def test_a_duplicate_is_refused(project):

@@ -187,7 +187,7 @@ class Deployment:
         )
 
 
-def _instance(endpoint: str) -> Any:
+def _instance(endpoint: str) -> int | None:
     """Which run of the local cloud answers at `endpoint`; None if it does not say."""
     parts = urlsplit(endpoint)
     connection = http.client.HTTPConnection(parts.netloc, timeout=STATUS_TIMEOUT_S)
@@ -195,7 +195,7 @@ def _instance(endpoint: str) -> Any:
         connection.request("GET", "/_local/status")
         response = connection.getresponse()
         status: Any = json.loads(response.read()) if response.status == 200 else {}
-        return {"url": endpoint, "pid": status["pid"]}
+        return status["pid"]
     except (OSError, ValueError, KeyError, http.client.HTTPException):
         return None
     finally:

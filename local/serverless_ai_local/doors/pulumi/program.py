@@ -26,7 +26,8 @@ CHILD: Final = Path(__file__).with_name("child.py")
 THREADS: Final = 64
 """A registration holds its thread while a transform of the program is called, which may ask for more."""
 STOP_S: Final = 5.0
-"""How long answers may still be on their way to the program when it has ended."""
+"""How long answers and printed lines may still be on their way when the program has ended."""
+POLL_S: Final = 0.1
 
 
 @contextmanager
@@ -82,15 +83,15 @@ def run(
     for reader in readers:
         reader.start()
     try:
-        code = process.wait()
-    finally:
-        # After Ctrl-C it is still there.
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+        # Not `process.wait`: after Ctrl-C that lets the program go on for a while.
+        while process.poll() is None:
+            readers[0].join(POLL_S)
         for reader in readers:
-            reader.join()
-    return code
+            reader.join(STOP_S)
+        return process.returncode
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _relay(stream: IO[str], report: Report) -> None:

@@ -65,13 +65,13 @@ class State:
         file: Path | None = None,
         entries: Iterable[Entry] = (),
         outputs: Values | None = None,
-        cloud: Any = None,
+        cloud: int | None = None,
     ) -> None:
         self.file = file
         self.entries = list(entries)
         self.outputs: Values = outputs or {}
         self.cloud = cloud
-        """Which run of the local cloud it belongs to; another one has forgotten everything."""
+        """The process of the local cloud that it belongs to; another one has forgotten everything."""
         self.begun: dict[str, str] = {}
         """URN -> operation for what was begun and not finished."""
         self._lock = threading.RLock()
