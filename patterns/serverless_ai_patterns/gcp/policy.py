@@ -59,7 +59,7 @@ https://cloud.google.com/functions/docs/building, 2026-11."""
 def check_member(member: str) -> str:
     """`member`, unless it means anyone; raises ValueError."""
     kind, _, name = member.partition(":")
-    if member in NEVER or not kind or not name:
+    if not kind or not name:  # those that mean anyone have no name after their kind
         raise ValueError(
             f"invokers must be members such as group:chat@example.com or serviceAccount:..., and never "
             f"{' or '.join(NEVER)}; got {member!r}"
