@@ -1,4 +1,4 @@
-"""The contract of `KeyValueStore`, kept in memory, by DynamoDB (moto) and by Cosmos DB, races included."""
+"""The contract of `KeyValueStore`, kept in memory and by the stores of three clouds, races included."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import boto3
 import pytest
 from azure_fakes import Cosmos, cosmos, cosmos_store
+from google_fakes import Google, firestore_store, google_cloud
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from memory_ports import NOON, Clock, MemoryStore, Notebook, said
@@ -98,7 +99,13 @@ def container() -> Iterator[Cosmos]:
         yield running
 
 
-@pytest.fixture(params=["memory", "dynamodb", "cosmos"])
+@pytest.fixture(scope="module")
+def google() -> Iterator[Google]:
+    with google_cloud() as running:
+        yield running
+
+
+@pytest.fixture(params=["memory", "dynamodb", "cosmos", "firestore"])
 def kit(request: pytest.FixtureRequest) -> Kit:
     clock = Clock()
     if request.param == "memory":
@@ -107,6 +114,10 @@ def kit(request: pytest.FixtureRequest) -> Kit:
         container: Cosmos = request.getfixturevalue("container")
         container.now = clock
         return Kit(cosmos_store(container.url, clock), clock, WORLD.token() + ".")
+    if request.param == "firestore":
+        google: Google = request.getfixturevalue("google")
+        google.now = clock
+        return Kit(firestore_store(google.url, clock), clock, WORLD.token() + ".")
     return Kit(dynamodb(request.getfixturevalue("url"), clock), clock, WORLD.token() + ".")
 
 
