@@ -11,6 +11,7 @@ from gcp_provider import AGENT, PROJECT, REGION, account, edge, told
 from serverless_ai_patterns.function_llm import Events, FunctionLlmSettings
 from serverless_ai_patterns.gcp import events
 from serverless_ai_pulumi.gcp import FunctionLlm
+from serverless_ai_runtime.entrypoints import gcp_functions
 
 
 def test_a_jwt_gateway_checks_issuer_and_every_audience_on_one_route(whole):
@@ -67,6 +68,9 @@ def test_an_event_is_pushed_with_a_token_retried_and_then_kept(whole, name):
         "pushEndpoint": f"{url}/events",
         "oidcToken": {"serviceAccountEmail": account(whole, "deliverer"), "audience": url},
     }
+    assert url + gcp_functions.EVENTS == made["pushConfig"]["pushEndpoint"], (
+        "where the handler expects events"
+    )
     assert made["retryPolicy"] == {"minimumBackoff": "10s", "maximumBackoff": "600s"}
     assert 10 <= made["ackDeadlineSeconds"] == 29 + events.REPLY_S <= 600
     assert edge(whole).deliverer == f"unique-id-of-{whole.one('Account', 'chat-deliverer').physical}"
