@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 import boto3
 import pytest
 from azure_fakes import Cosmos, cosmos, cosmos_store
-from google_fakes import Google, firestore_store, google_cloud
+from google_calls import firestore_store
+from google_fakes import Google, google_cloud
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from memory_ports import NOON, Clock, MemoryStore, Notebook, said

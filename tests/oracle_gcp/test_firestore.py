@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict, ParseDict
-from google_fakes import COLLECTION, Call, Google, firestore_store
+from google_calls import firestore_store
+from google_fakes import COLLECTION, Call, Google
 from hypothesis import given
 from hypothesis import strategies as st
 from memory_ports import NOON, Clock

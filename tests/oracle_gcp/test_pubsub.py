@@ -7,7 +7,8 @@ import warnings
 from typing import Any
 
 import pytest
-from google_fakes import RESULTS, Google, cloud
+from google_calls import cloud
+from google_fakes import RESULTS, Google
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from memory_ports import Clock

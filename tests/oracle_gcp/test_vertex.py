@@ -10,7 +10,8 @@ import pytest
 from google import genai
 from google.genai import _api_client, errors, types
 from google.genai.types import FinishReason
-from google_fakes import ENDPOINT, answered, cloud
+from google_calls import cloud
+from google_fakes import ENDPOINT, answered
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loopback import Loopback, chunked, reply

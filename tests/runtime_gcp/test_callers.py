@@ -6,7 +6,7 @@ import json
 from base64 import b64encode, urlsafe_b64encode
 
 import pytest
-from google_fakes import id_token
+from google_calls import id_token
 from hypothesis import given
 from hypothesis import strategies as st
 

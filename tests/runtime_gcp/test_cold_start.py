@@ -12,7 +12,8 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from google_fakes import ENDPOINT, Google, id_token
+from google_calls import id_token
+from google_fakes import ENDPOINT, Google
 
 import serverless_ai_runtime
 from serverless_ai_runtime.config import FunctionLlmConfig, GcpEdgeConfig, to_env

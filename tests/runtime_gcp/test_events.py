@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from google_fakes import push, pushed
+from google_calls import push, pushed
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from google_fakes import COLLECTION, Failure, Google, cloud, firestore_store
+from google_calls import cloud, firestore_store
+from google_fakes import COLLECTION, Failure, Google
 from loopback import Loopback, raw, reply
 from memory_ports import NOON, Clock
 

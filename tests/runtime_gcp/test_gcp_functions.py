@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pytest
-from google_fakes import COLLECTION, DEAD_LETTERS, ENDPOINT, RESULTS, Failure, Google, id_token, push
+from google_calls import id_token, push
+from google_fakes import COLLECTION, DEAD_LETTERS, ENDPOINT, RESULTS, Failure, Google
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loopback import Loopback, stall
@@ -68,11 +69,12 @@ def error(response: Response) -> str:
     return json.loads(response.body)["error"]["code"]
 
 
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
 def test_a_request_is_answered_and_logged(kit: Kit) -> None:
-    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-    response = kit.function().handle(
-        chat(headers=authorized(ADA, **{"x-cloud-trace-context": f"{trace}/00f067aa0ba902b7;o=1"}))
-    )
+    trace = {"x-cloud-trace-context": f"{TRACE}/00f067aa0ba902b7;o=1"}
+    response = kit.function().handle(chat(headers=authorized(ADA, **trace)))
     assert response.status == 200
     assert json.loads(response.body) == {
         "answer": "you said hi",
@@ -94,7 +96,7 @@ def test_a_request_is_answered_and_logged(kit: Kit) -> None:
             "severity": "INFO",
             "message": "request",
             "request_id": response.headers["x-request-id"],
-            "logging.googleapis.com/trace": f"projects/p1/traces/{trace}",
+            "logging.googleapis.com/trace": f"projects/p1/traces/{TRACE}",
             "status": 200,
             "FunctionName": "chat",
             "InputTokens": 7,
@@ -105,9 +107,25 @@ def test_a_request_is_answered_and_logged(kit: Kit) -> None:
     assert response.headers["content-type"] == "application/json"
 
 
-@pytest.mark.parametrize("trace", ["", "x", "/1;o=1", "4bf92f", "g" * 32, "a" * 33 + "/1", "ä" * 32])
-def test_a_trace_that_is_none_is_left_out(kit: Kit, trace: str) -> None:
-    kit.function().handle(chat(headers=authorized(ADA, **{"x-cloud-trace-context": trace})))
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"},
+        {"x-cloud-trace-context": TRACE.upper()},
+        {"x-cloud-trace-context": f"{TRACE}/1", "traceparent": "00-" + "a" * 32 + "-00f067aa0ba902b7-01"},
+    ],
+)
+def test_a_trace_may_come_in_either_header(kit: Kit, headers: dict[str, str]) -> None:
+    kit.function().handle(chat(headers=authorized(ADA, **headers)))
+    assert kit.lines()[0]["logging.googleapis.com/trace"] == f"projects/p1/traces/{TRACE}"
+
+
+@pytest.mark.parametrize("header", ["x-cloud-trace-context", "traceparent"])
+@pytest.mark.parametrize(
+    "trace", ["", "x", "/1;o=1", "4bf92f", "g" * 32, "a" * 33 + "/1", "ä" * 40, "00-1-1"]
+)
+def test_a_trace_that_is_none_is_left_out(kit: Kit, header: str, trace: str) -> None:
+    kit.function().handle(chat(headers=authorized(ADA, **{header: trace})))
     assert "logging.googleapis.com/trace" not in kit.lines()[0]
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from google_fakes import COLLECTION, DEAD_LETTERS, ENDPOINT, RESULTS, Google, google_cloud, id_token, push
+from google_calls import id_token, push
+from google_fakes import COLLECTION, DEAD_LETTERS, ENDPOINT, RESULTS, Google, google_cloud
 
 from serverless_ai_patterns.bundle import handler, stage
 from serverless_ai_runtime.config import FunctionLlmConfig, GcpEdgeConfig, to_env

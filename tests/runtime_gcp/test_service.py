@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from google_fakes import cloud
+from google_calls import cloud
 from hypothesis import given
 from hypothesis import strategies as st
 from loopback import Loopback, chunked, reply

@@ -150,8 +150,9 @@ class Function:
         return True
 
     def _trace(self, headers: Mapping[str, str]) -> str:
-        """The trace's name in Cloud Trace; "" if the headers hold none."""
-        trace = headers.get("x-cloud-trace-context", "").partition("/")[0].lower()
+        """The trace's name in Cloud Trace; "" if neither Google's header nor W3C's holds one."""
+        own = headers.get("x-cloud-trace-context", "").partition("/")[0]
+        trace = (own or headers.get("traceparent", "")[3:35]).lower()
         if len(trace) != _TRACE_DIGITS or trace.strip("0123456789abcdef"):
             return ""
         return f"projects/{self._project}/traces/{trace}"
