@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from serverless_ai_local import launch
+from serverless_ai_local.aws.from_pulumi.aws_cloud import AwsCloud
 from serverless_ai_local.doors.pulumi import Deployment, ProgramError
+from serverless_ai_local.doors.pulumi.clouds import CloudError, Target
 
 ROOT = Path(__file__).parents[2]
 STACK = "function-llm"
@@ -176,7 +178,6 @@ def test_a_wide_program_lives_its_whole_life(wide, local_cloud, project):
 
     _exists(outputs, project, local_cloud)
 
-    assert done(wide().up()) == []
     changed = wide(visibility=45, retries=3).up()
     assert sorted(done(changed)) == [
         ("update", "queue", ("visibilityTimeoutSeconds",)),
@@ -224,12 +225,20 @@ for name, one in {{
     reading.destroy()
     assert local_cloud.client("dynamodb").describe_table(TableName=outputs["table"])
 
-    (other / "__main__.py").write_text('import pulumi_aws as aws\naws.dynamodb.Table.get("t", "nowhere")')
-    with pytest.raises(ProgramError, match=r"__main__.py:2: aws:dynamodb/table:Table 't': 'nowhere' cannot"):
-        reading.up()
-    (other / "__main__.py").write_text('import pulumi_aws as aws\naws.sqs.QueuePolicy.get("t", "x")')
-    with pytest.raises(ProgramError, match="existing ones cannot be read on the local cloud"):
-        reading.up()
+
+@pytest.mark.parametrize(
+    ("token", "message"),
+    [
+        ("aws:dynamodb/table:Table", "'nowhere' cannot be read: .*not found"),
+        ("aws:cloudwatch/logGroup:LogGroup", "'nowhere' cannot be read: log group nowhere does not exist"),
+        ("aws:sqs/queuePolicy:QueuePolicy", "existing ones cannot be read on the local cloud"),
+        ("aws:cloudwatch/eventTarget:EventTarget", "existing ones cannot be read on the local cloud"),
+    ],
+)
+def test_what_does_not_exist_or_cannot_be_read_is_said(local_cloud, token, message):
+    target = Target(endpoint=local_cloud.url, stack="s", settings={"region": "us-east-1"})
+    with pytest.raises(CloudError, match=message):
+        AwsCloud().kind(token).read(target, "nowhere")
 
 
 def test_what_the_cloud_refuses_is_said_in_its_words_and_can_be_mended(project, local_cloud):

@@ -92,7 +92,7 @@ def _suits(value: Any, alternative: Any) -> bool:
     if isinstance(value, Asset | Archive):
         return alternative in (pulumi.Asset, pulumi.Archive)
     if reflection.is_enum(alternative):
-        return isinstance(value, str | int | float)
+        return type(value) in {type(member.value) for member in alternative}
     if alternative in (int, float):
         whole = isinstance(value, int) and not isinstance(value, bool)
         return whole or (alternative is float and isinstance(value, float))
