@@ -148,4 +148,4 @@ def _module(room: str) -> Any:
 
 def _rooms() -> list[str]:
     root = Path(serverless_ai_local.__file__).parent
-    return sorted(path.parent.name for path in root.glob("*/from_pulumi") if path.is_dir())
+    return sorted(path.parts[-3] for path in root.glob("*/from_pulumi/__init__.py"))
