@@ -8,8 +8,9 @@ Source: https://learn.microsoft.com/azure/api-management/rate-limit-policy, read
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
-from typing import Final, NamedTuple
+from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
 from serverless_ai_patterns.function_llm import Throttle
@@ -18,8 +19,11 @@ KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
 LONGEST_PERIOD_S: Final = 300
 """The longest window that `rate-limit` takes."""
 
+_CODE: Final = ("@(", "@{", "{{")
 
-class Trust(NamedTuple):
+
+@dataclass(frozen=True, slots=True)
+class Trust:
     """Tokens that are let in: of one of `issuers`, for one of `audiences`."""
 
     metadata: str
@@ -52,9 +56,12 @@ def openid_configuration(issuer: str) -> str:
 
 def policy(trust: Trust, throttle: Throttle) -> str:
     """The policy document. Raises ValueError for a value that API Management would take for code."""
-    for value in (*trust.issuers, *trust.audiences):
-        if "@(" in value or "@{" in value or "{{" in value:
-            raise ValueError(f"{value!r} would be code to API Management: @(, @{{ and {{{{ cannot be in it")
+    for value in (trust.metadata, *trust.issuers, *trust.audiences):
+        if not value.isprintable() or any(mark in value for mark in _CODE):
+            raise ValueError(
+                f"{value!r} cannot be an issuer or audience in API Management: it must be printable and "
+                f"without {' '.join(_CODE)}, which begin code there"
+            )
     calls, period_s = window(throttle)
     return f"""<policies>
   <inbound>

@@ -51,6 +51,7 @@ FREE: Final[Mapping[str, str]] = {
             "azure-native:storage:BlobContainer",
             "azure-native:storage:Queue",
             "azure-native:web:WebAppAuthSettingsV2",
+            "azure-native:web:WebAppScmAllowed",
             "pulumi-python:dynamic/azure:Package",
         ),
         _CONFIGURATION,

@@ -79,14 +79,7 @@ def function_app(
                 ),
             ),
         ),
-        # A plain mapping: SiteConfigArgs adds settings of other plans (netFrameworkVersion), refused by Flex.
-        site_config={
-            "min_tls_version": TLS,
-            "scm_min_tls_version": TLS,
-            "app_settings": environment.apply(
-                lambda made: [{"name": key, "value": made[key]} for key in sorted(made)]
-            ),
-        },
+        site_config=_site_config(environment),
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[*granted])),
     )
     # Nobody publishes code with a password: tokens of Entra only.
@@ -94,6 +87,19 @@ def function_app(
         f"{name}-passwords", resource_group_name=place.group, name=app.name, allow=False, opts=opts
     )
     return app
+
+
+def _site_config(environment: pulumi.Output[Mapping[str, str]]) -> web.SiteConfigArgsDict:
+    """A plain mapping: `SiteConfigArgs` adds netFrameworkVersion and others, which Flex refuses."""
+
+    def listed(settings: Mapping[str, str]) -> list[web.NameValuePairArgsDict]:
+        return [{"name": name, "value": settings[name]} for name in sorted(settings)]
+
+    return {
+        "min_tls_version": TLS,
+        "scm_min_tls_version": TLS,
+        "app_settings": environment.apply(listed),
+    }
 
 
 def host_settings(

@@ -60,16 +60,17 @@ class Site(NamedTuple):
 
 def publish(site: Site, package: bytes) -> str:
     """Publish a zip; returns the deployment's id once the code is in the app. Raises `PublishError`."""
-    for attempt in range(1, site.patience.attempts + 1):
+    attempt = 1
+    while True:
         deployment = _post(site, package)
         status, text = _watch(site, deployment)
         if status == _SUCCESS:
             return deployment
-        if attempt < site.patience.attempts:
-            site.sleep(site.patience.again)
-    raise PublishError(
-        f"publishing to {site.url}: deployment {deployment} {_WORDS[status]}: {text or 'without a reason'}"
-    )
+        if attempt >= site.patience.attempts:
+            what = f"deployment {deployment} {_WORDS[status]}: {text or 'without a reason'}"
+            raise PublishError(f"publishing to {site.url}: {what}")
+        attempt += 1
+        site.sleep(site.patience.again)
 
 
 def _post(site: Site, package: bytes) -> str:

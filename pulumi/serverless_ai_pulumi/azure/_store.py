@@ -56,7 +56,9 @@ def state_container(
         database_account_offer_type=cosmosdb.DatabaseAccountOfferType.STANDARD,
         locations=[cosmosdb.LocationArgs(location_name=location, failover_priority=0)],
         capabilities=[cosmosdb.CapabilityArgs(name="EnableServerless")],
-        consistency_policy=cosmosdb.ConsistencyPolicyArgs(default_consistency_level=CONSISTENCY),
+        consistency_policy=cosmosdb.ConsistencyPolicyArgs(
+            default_consistency_level=cosmosdb.DefaultConsistencyLevel(CONSISTENCY)
+        ),
         backup_policy=cosmosdb.ContinuousModeBackupPolicyArgs(
             type="Continuous",
             continuous_mode_properties=cosmosdb.ContinuousModePropertiesArgs(
