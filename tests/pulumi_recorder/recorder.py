@@ -51,6 +51,7 @@ class Registered:
     inputs: dict[str, Any]
     dependencies: tuple[str, ...]
     physical: str
+    deleted_with: str = ""
 
     def document(self, key: str) -> dict[str, Any]:
         """An input that holds JSON text."""
@@ -120,6 +121,7 @@ class Monitor(mocks.MockMonitor):
                     inputs=inputs,
                     dependencies=tuple(request.dependencies),
                     physical=physical,
+                    deleted_with=request.deletedWith,
                 )
             )
         if not request.custom:
