@@ -16,7 +16,7 @@ from loopback import Loopback, chunked, reply
 from memory_ports import Clock
 
 from serverless_ai_runtime.adapters.azure.foundry import RESOURCE, FoundryChat
-from serverless_ai_runtime.adapters.azure.service import Service
+from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.context import estimate_tokens
 from serverless_ai_runtime.core.ports import (
     CONTENT_FILTERED,
@@ -297,6 +297,13 @@ def test_a_stream_that_is_filtered_half_way_says_so(server: Loopback) -> None:
     server.answer(chunked(*streamed("once upon", stop="content_filter"), content_type=SSE))
     *_, answer = chat(server).stream(asked(), Deadline(5))
     assert answer == Answer("once upon", CONTENT_FILTERED, 7, 2)
+
+
+def test_what_follows_the_usage_does_not_undo_it(server: Loopback) -> None:
+    filter_results = event({**delta(), "content_filter_offsets": {"check_offset": 1}}, usage=None)
+    parts = [*streamed("fine")[:-1], filter_results, DONE]
+    server.answer(chunked(*parts, content_type=SSE))
+    assert list(chat(server).stream(asked(), Deadline(5)))[-1] == Answer("fine", END, 7, 2)
 
 
 def test_an_error_in_the_stream_is_raised_as_by_the_sdk(server: Loopback) -> None:

@@ -15,7 +15,7 @@ from loopback import Loopback, reply
 from memory_ports import Clock
 
 from serverless_ai_runtime.adapters.azure.queue import RESOURCE, RETENTION_S, QueuePublisher
-from serverless_ai_runtime.adapters.azure.service import Service
+from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.ports import Deadline
 
 XML = {"content-type": "application/xml"}

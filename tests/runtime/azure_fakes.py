@@ -14,8 +14,9 @@ from urllib.parse import unquote
 
 from memory_ports import Clock
 
+from serverless_ai_runtime.adapters.azure import service
 from serverless_ai_runtime.adapters.azure.cosmos import RESOURCE, CosmosStore, authorization
-from serverless_ai_runtime.adapters.azure.service import Azure, Service
+from serverless_ai_runtime.adapters.service import Cloud, Service
 from serverless_ai_runtime.core.ports import Deadline, World
 from serverless_ai_runtime.http import HttpClient
 from serverless_ai_runtime.wiring import WORLD
@@ -38,8 +39,8 @@ class Purse:
         self.number += 1
 
 
-def azure(world: World) -> Azure:
-    return Azure(HttpClient(world), world, Purse())  # pyright: ignore[reportArgumentType]
+def azure(world: World) -> Cloud:
+    return service.azure(HttpClient(world), world, Purse())
 
 
 def cosmos_store(url: str, clock: Clock, tokens: Callable[[], str] = WORLD.token) -> CosmosStore:

@@ -13,7 +13,7 @@ from loopback import Loopback, raw, reply
 from memory_ports import NOON, Clock
 
 from serverless_ai_runtime.adapters.azure.cosmos import CosmosStore, authorization, item_id
-from serverless_ai_runtime.adapters.azure.service import Service
+from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.ports import (
     Deadline,
     LimitReached,

@@ -213,7 +213,7 @@ def test_a_response_without_a_token_is_an_error(
 def test_a_token_that_would_break_a_header_is_refused_where_it_is_sent(server: Loopback) -> None:
     from azure_fakes import azure
 
-    from serverless_ai_runtime.adapters.azure.service import Service
+    from serverless_ai_runtime.adapters.service import Service
 
     class Poisoned:
         def get(self, resource: str, deadline: Deadline) -> str:

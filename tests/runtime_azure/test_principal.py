@@ -59,6 +59,7 @@ def test_the_caller_is_issuer_and_subject(claims: list[tuple[str, str]], expecte
         principal(("iss", ISSUER), ("sub", "ada"), ("sub", "eve")),
         principal(("iss", ISSUER), ("sub", "ada"), (NAME, "eve")),
         principal(("ISS", ISSUER), ("SUB", "ada")),
+        "!" + principal(("iss", ISSUER), ("sub", "ada")), principal(("iss", ISSUER), ("sub", "ada")) + "\n",
     ],
     ids=lambda value: repr(value)[:30],
 )  # fmt: skip

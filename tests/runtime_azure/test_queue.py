@@ -15,7 +15,7 @@ from loopback import Loopback, raw, reply
 from memory_ports import Clock
 
 from serverless_ai_runtime.adapters.azure.queue import RESOURCE, QueuePublisher
-from serverless_ai_runtime.adapters.azure.service import Service
+from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.ports import Deadline, Refused
 
 

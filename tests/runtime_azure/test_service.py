@@ -13,7 +13,7 @@ from loopback import Loopback, chunked, reply
 from memory_ports import Clock
 
 from serverless_ai_runtime.adapters.azure.errors import classify, decode
-from serverless_ai_runtime.adapters.azure.service import Service
+from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.ports import Deadline, Refused, ServiceError, Throttled, Unavailable
 from serverless_ai_runtime.http import Response
 
@@ -42,7 +42,7 @@ def test_a_token_that_is_refused_is_replaced_once(server: Loopback, service: Ser
     server.answer(reply(401, {"error": {"code": "401", "message": "expired"}}), reply(body={"ok": True}))
     assert call(service) == {"ok": True}
     assert sent_tokens(server) == ["Bearer token-1", "Bearer token-2"]
-    purse: Any = service.azure.tokens
+    purse: Any = service.cloud.tokens
     assert isinstance(purse, Purse)
     assert purse.asked == ["https://resource"] * 2
 

@@ -151,7 +151,7 @@ def test_a_caller_waits_for_anothers_request_no_longer_than_it_may(
     thread = threading.Thread(target=first)
     thread.start()
     assert begun.wait(5)
-    with pytest.raises(TimedOut, match="another request"):
+    with pytest.raises(TimedOut, match="another call"):
         instance.get(seconds=0.05)
     released.set()
     thread.join(10)

@@ -33,6 +33,11 @@ class Cloud(NamedTuple):
     """Name of the service, operation, failed response -> the error in it."""
 
 
+def bearer(token: str) -> str:
+    """The usual value of the header Authorization."""
+    return "Bearer " + token
+
+
 class Service(NamedTuple):
     """`name` as people know it; `url` what all paths begin with; `resource` what its tokens are for."""
 
@@ -42,6 +47,39 @@ class Service(NamedTuple):
     resource: str
     attempt_s: float = 0.0
     """Most seconds one attempt may take; 0 = until the deadline."""
+    authorization: Callable[[str], str] = bearer
+
+    def call(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        deadline: Deadline,
+        *,
+        headers: Callable[[], Mapping[str, str]],
+        body: bytes = b"",
+        repeatable: bool = True,
+    ) -> Response:
+        """The successful response; `path` is percent-encoded, `headers` are made anew for each attempt."""
+        request = self._request(operation, method, path, headers, body)._replace(repeatable=repeatable)
+        judge = self._judge(operation)
+        return self._authorised(request, deadline, lambda one: self.cloud.http.send(one, judge, deadline))
+
+    def post(
+        self,
+        operation: str,
+        path: str,
+        payload: Mapping[str, Any],
+        deadline: Deadline,
+        *,
+        repeatable: bool = True,
+    ) -> Any:
+        """A POST of JSON that is answered in JSON of any kind."""
+        body = json.dumps(payload).encode()
+        response = self.call(
+            operation, "POST", path, deadline, headers=_json_headers, body=body, repeatable=repeatable
+        )
+        return self._json(operation, response)
 
     def post_json(
         self,
@@ -51,34 +89,42 @@ class Service(NamedTuple):
         deadline: Deadline,
         *,
         repeatable: bool = True,
-    ) -> Any:
-        """A POST of JSON that is answered in JSON; `path` is percent-encoded."""
-        request = self._request(operation, path, payload)._replace(repeatable=repeatable)
-        judge = self._judge(operation)
-        response = self._authorised(request, deadline, lambda one: self.cloud.http.send(one, judge, deadline))
-        try:
-            return json.loads(response.body)
-        except (ValueError, RecursionError):
-            raise self.malformed(operation, "the body is not JSON") from None
+    ) -> dict[str, Any]:
+        """A POST of JSON that is answered with a JSON object."""
+        return self._object(operation, self.post(operation, path, payload, deadline, repeatable=repeatable))
 
     def stream_json(
         self, operation: str, path: str, payload: Mapping[str, Any], deadline: Deadline
     ) -> Stream:
         """As `post_json`, for an operation that answers with a stream of events."""
+        request = self._request(operation, "POST", path, _stream_headers, json.dumps(payload).encode())
         judge = self._judge(operation)
-        return self._authorised(
-            self._request(operation, path, payload),
-            deadline,
-            lambda one: self.cloud.http.stream(one, judge, deadline),
-        )
+        return self._authorised(request, deadline, lambda one: self.cloud.http.stream(one, judge, deadline))
+
+    def parsed(self, operation: str, response: Response) -> dict[str, Any]:
+        """The JSON object in a response."""
+        return self._object(operation, self._json(operation, response))
 
     def malformed(self, operation: str, what: str) -> Unavailable:
         """The error for a response that is not what the service promises."""
         return Unavailable(self.name, operation, 200, "MalformedResponse", what)
 
-    def _request(self, operation: str, path: str, payload: Mapping[str, Any]) -> Request:
-        body = json.dumps(payload).encode()
-        return Request(self.name, operation, "POST", self.url + path, body, dict[str, str], self.attempt_s)
+    def _json(self, operation: str, response: Response) -> Any:
+        try:
+            return json.loads(response.body)
+        except (ValueError, RecursionError):
+            raise self.malformed(operation, "the body is not JSON") from None
+
+    def _object(self, operation: str, value: Any) -> dict[str, Any]:
+        try:
+            return json_object(value)
+        except TypeError:
+            raise self.malformed(operation, "the body is not a JSON object") from None
+
+    def _request(
+        self, operation: str, method: str, path: str, headers: Callable[[], Mapping[str, str]], body: bytes
+    ) -> Request:
+        return Request(self.name, operation, method, self.url + path, body, headers, self.attempt_s)
 
     def _authorised(self, request: Request, deadline: Deadline, send: Callable[[Request], _T]) -> _T:
         """Send with a token; once more with a new one if the service does not take it (401)."""
@@ -92,12 +138,13 @@ class Service(NamedTuple):
         return send(self._with(self.cloud.tokens.get(self.resource, deadline), request))
 
     def _with(self, token: str, request: Request) -> Request:
-        headers = {
-            "host": urlsplit(self.url).netloc,
-            "authorization": "Bearer " + token,
-            "content-type": "application/json",
-        }
-        return request._replace(headers=lambda: headers)
+        host = urlsplit(self.url).netloc
+        own = request.headers
+
+        def headers() -> Mapping[str, str]:
+            return {"host": host, "authorization": self.authorization(token), **own()}
+
+        return request._replace(headers=headers)
 
     def _judge(self, operation: str) -> Callable[[Response], ServiceError | None]:
         def judge(response: Response) -> ServiceError | None:
@@ -111,3 +158,11 @@ def json_object(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError("not a JSON object")
     return cast("dict[str, Any]", value)
+
+
+def _json_headers() -> Mapping[str, str]:
+    return {"content-type": "application/json"}
+
+
+def _stream_headers() -> Mapping[str, str]:
+    return {"content-type": "application/json", "accept": "text/event-stream"}

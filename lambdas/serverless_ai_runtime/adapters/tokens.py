@@ -24,7 +24,7 @@ class _Kept(NamedTuple):
     while the machine sleeps. The token is good while both say so."""
 
 
-class Tokens:
+class TokenCache:
     """One token a resource, shared by all threads of a process; concurrent callers wait for one request."""
 
     def __init__(
@@ -40,14 +40,13 @@ class Tokens:
 
     def get(self, resource: str, deadline: Deadline) -> str:
         """A token for `resource`; raises what `fetch` raises, or `TimedOut`."""
-        text = self._good(resource)
-        if text is not None:
-            return text
+        good = self._good(resource)
+        if good is not None:
+            return good
         lock = self._locks.setdefault(resource, Lock())
         if not lock.acquire(timeout=deadline.remaining()):
-            raise TimedOut(
-                self._issuer, "GetToken", 0, "TimedOut", "another request for this token takes too long"
-            )
+            text = "another call for this token takes too long"
+            raise TimedOut(self._issuer, "GetToken", 0, "TimedOut", text)
         try:
             return self._good(resource) or self._renewed(resource, deadline)
         finally:

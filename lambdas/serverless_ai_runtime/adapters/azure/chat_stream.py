@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from serverless_ai_runtime.adapters.azure.errors import classify
-from serverless_ai_runtime.adapters.azure.service import Service
+from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.adapters.sse import EventTooLong, decode
 from serverless_ai_runtime.core.ports import Answer
 

@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
-from serverless_ai_runtime.adapters.azure.service import Service, http_date
+from serverless_ai_runtime.adapters.azure.service import http_date
+from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.ports import (
     Deadline,
     LimitReached,
@@ -84,7 +85,7 @@ class CosmosStore:
         self, key: str, value: Mapping[str, Any], *, expect: str | None, expires_at: int, deadline: Deadline
     ) -> str:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        mark = self._service.azure.world.token()
+        mark = self._service.cloud.world.token()
         item = self._item(key, expires_at) | {_VALUE: text, _WRITE: mark}
         etag = self._create(item, deadline) if expect is None else self._replace(item, expect, deadline)
         if etag is None:
@@ -206,7 +207,7 @@ class CosmosStore:
         def headers() -> dict[str, str]:
             return {
                 "x-ms-version": API_VERSION,
-                "x-ms-date": http_date(self._service.azure.world.now()),
+                "x-ms-date": http_date(self._service.cloud.world.now()),
                 "x-ms-documentdb-partitionkey": json.dumps([item]),
                 **more,
             }
@@ -226,7 +227,7 @@ class CosmosStore:
         return 0 < expires_at <= self._now()
 
     def _now(self) -> int:
-        return int(self._service.azure.world.now())
+        return int(self._service.cloud.world.now())
 
 
 def authorization(token: str) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from serverless_ai_runtime import config
 from serverless_ai_runtime.adapters.azure.identity import Tokens
-from serverless_ai_runtime.adapters.azure.service import Azure, Service
+from serverless_ai_runtime.adapters.azure.service import azure
+from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.ports import ChatModel, KeyValueStore, Publisher, World
 from serverless_ai_runtime.http import HttpClient
 
@@ -20,7 +21,7 @@ class AzureAdapters:
     def __init__(self, world: World, env: Mapping[str, str] | None = None) -> None:
         config.azure(env)
         http = HttpClient(world)
-        self._azure = Azure(http, world, Tokens(http, world, lambda: config.azure(env)))
+        self._azure = azure(http, world, Tokens(http, world, lambda: config.azure(env)))
 
     def chat_model(self, settings: config.FunctionLlmConfig) -> ChatModel:
         from serverless_ai_runtime.adapters.azure.foundry import RESOURCE, FoundryChat

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.azure.service import Service
+from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.ports import (
     CONTENT_FILTERED,
     END,

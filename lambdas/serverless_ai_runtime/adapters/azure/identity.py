@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from threading import Lock
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 from urllib.parse import urlencode, urlsplit
 
+from serverless_ai_runtime.adapters.tokens import Token, TokenCache
 from serverless_ai_runtime.config import AzureConfig
-from serverless_ai_runtime.core.ports import Deadline, ServiceError, TimedOut, Unavailable, World
+from serverless_ai_runtime.core.ports import Deadline, ServiceError, Unavailable, World
 from serverless_ai_runtime.http import HttpClient, Request, Response
 
 MARGIN_S: Final = 300.0
@@ -26,16 +26,8 @@ _OPERATION: Final = "GetToken"
 _API_VERSION: Final = "2019-08-01"
 
 
-class _Token(NamedTuple):
-    text: str
-    wall_end: float
-    steady_end: float
-    """Two clocks, because each misleads: the wall clock is set back and forth, the steady one stands still
-    while the machine sleeps. The token is good while both say so."""
-
-
-class Tokens:
-    """One token a resource, shared by all threads of a process; concurrent callers wait for one request."""
+class Tokens(TokenCache):
+    """Tokens by resource (a URL without `/.default`)."""
 
     def __init__(
         self,
@@ -44,45 +36,16 @@ class Tokens:
         settings: Callable[[], AzureConfig],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._http, self._world, self._settings, self._clock = http, world, settings, clock
-        self._kept: dict[str, _Token] = {}
-        self._locks: dict[str, Lock] = {}
+        def fetch(resource: str, deadline: Deadline) -> Token:
+            endpoint, secret, client_id = settings()
+            query = urlencode({"resource": resource, "api-version": _API_VERSION, "client_id": client_id})
+            headers = {"host": urlsplit(endpoint).netloc, "x-identity-header": secret}
+            url = f"{endpoint}?{query}"
+            request = Request(_SERVICE, _OPERATION, "GET", url, b"", lambda: headers, ATTEMPT_S)
+            text, expires_on = _parsed(http.send(request, _judge, deadline))
+            return Token(text, min(MOST_S, max(LEAST_S, expires_on - world.now() - MARGIN_S)))
 
-    def get(self, resource: str, deadline: Deadline) -> str:
-        """A token for `resource` (a URL without `/.default`); raises `ServiceError`."""
-        token = self._good(resource)
-        if token is not None:
-            return token
-        lock = self._locks.setdefault(resource, Lock())
-        if not lock.acquire(timeout=deadline.remaining()):
-            raise TimedOut(_SERVICE, _OPERATION, 0, "TimedOut", "another call for this token takes too long")
-        try:
-            return self._good(resource) or self._fetch(resource, deadline)
-        finally:
-            lock.release()
-
-    def drop(self, resource: str, token: str) -> None:
-        """Forget `token`, which the service behind `resource` did not take; not a newer one."""
-        kept = self._kept.get(resource)
-        if kept is not None and kept.text == token:
-            self._kept.pop(resource, None)
-
-    def _good(self, resource: str) -> str | None:
-        token = self._kept.get(resource)
-        if token is None or self._world.now() >= token.wall_end or self._clock() >= token.steady_end:
-            return None
-        return token.text
-
-    def _fetch(self, resource: str, deadline: Deadline) -> str:
-        endpoint, secret, client_id = self._settings()
-        query = urlencode({"resource": resource, "api-version": _API_VERSION, "client_id": client_id})
-        headers = {"host": urlsplit(endpoint).netloc, "x-identity-header": secret}
-        request = Request(_SERVICE, _OPERATION, "GET", f"{endpoint}?{query}", b"", lambda: headers, ATTEMPT_S)
-        text, expires_on = _parsed(self._http.send(request, _judge, deadline))
-        now = self._world.now()
-        lifetime = min(MOST_S, max(LEAST_S, expires_on - now - MARGIN_S))
-        self._kept[resource] = _Token(text, now + lifetime, self._clock() + lifetime)
-        return text
+        super().__init__(_SERVICE, fetch, world.now, clock)
 
 
 def _judge(response: Response) -> ServiceError | None:

@@ -7,7 +7,8 @@ from binascii import b2a_base64
 from collections.abc import Mapping
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.azure.service import Service, http_date
+from serverless_ai_runtime.adapters.azure.service import http_date
+from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.ports import Deadline
 
 RESOURCE: Final = "https://storage.azure.com"
@@ -41,5 +42,5 @@ class QueuePublisher:
         return {
             "content-type": "application/xml",
             "x-ms-version": API_VERSION,
-            "x-ms-date": http_date(self._service.azure.world.now()),
+            "x-ms-date": http_date(self._service.cloud.world.now()),
         }

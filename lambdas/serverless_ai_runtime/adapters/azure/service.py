@@ -1,135 +1,25 @@
-"""One Azure service behind the HTTP client: calls with the app's token in, parsed JSON or an error out."""
+"""What Azure's services share: how their errors are read, and how they write a date."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar, cast
-from urllib.parse import urlsplit
 
-from serverless_ai_runtime.adapters.azure.identity import Tokens
-from serverless_ai_runtime.core.ports import Deadline, Refused, ServiceError, Unavailable, World
-from serverless_ai_runtime.http import HttpClient, Request, Response, Stream
-
-_T = TypeVar("_T")
+from serverless_ai_runtime.adapters.service import Cloud, TokenSource
+from serverless_ai_runtime.core.ports import ServiceError, World
+from serverless_ai_runtime.http import HttpClient, Response
 
 
-class Azure(NamedTuple):
+def azure(http: HttpClient, world: World, tokens: TokenSource) -> Cloud:
     """What all services of one app share."""
-
-    http: HttpClient
-    world: World
-    tokens: Tokens
-
-
-def bearer(token: str) -> str:
-    """The usual value of the header Authorization."""
-    return "Bearer " + token
-
-
-class Service(NamedTuple):
-    """`name` as people know it; `url` what all paths begin with; `resource` what its tokens are for."""
-
-    azure: Azure
-    name: str
-    url: str
-    resource: str
-    attempt_s: float = 0.0
-    """Most seconds one attempt may take; 0 = until the deadline."""
-    authorization: Callable[[str], str] = bearer
-
-    def call(
-        self,
-        operation: str,
-        method: str,
-        path: str,
-        deadline: Deadline,
-        *,
-        headers: Callable[[], Mapping[str, str]],
-        body: bytes = b"",
-        repeatable: bool = True,
-    ) -> Response:
-        """The successful response; `path` is percent-encoded, `headers` are made anew for each attempt."""
-        request = self._request(operation, method, path, headers, body)._replace(repeatable=repeatable)
-        judge = self._judge(operation)
-        return self._authorised(request, deadline, lambda one: self.azure.http.send(one, judge, deadline))
-
-    def post_json(
-        self, operation: str, path: str, payload: Mapping[str, Any], deadline: Deadline
-    ) -> dict[str, Any]:
-        """A POST of JSON that is answered in JSON."""
-        body = json.dumps(payload).encode()
-        return self.parsed(
-            operation, self.call(operation, "POST", path, deadline, headers=_json_headers, body=body)
-        )
-
-    def stream_json(
-        self, operation: str, path: str, payload: Mapping[str, Any], deadline: Deadline
-    ) -> Stream:
-        """As `post_json`, for an operation that answers with a stream of events."""
-        request = self._request(operation, "POST", path, _stream_headers, json.dumps(payload).encode())
-        judge = self._judge(operation)
-        return self._authorised(request, deadline, lambda one: self.azure.http.stream(one, judge, deadline))
-
-    def parsed(self, operation: str, response: Response) -> dict[str, Any]:
-        """The JSON object in a response."""
-        try:
-            value = json.loads(response.body)
-        except (ValueError, RecursionError):
-            raise self.malformed(operation, "the body is not JSON") from None
-        if not isinstance(value, dict):
-            raise self.malformed(operation, "the body is not a JSON object")
-        return cast("dict[str, Any]", value)
-
-    def malformed(self, operation: str, what: str) -> Unavailable:
-        """The error for a response that is not what the service promises."""
-        return Unavailable(self.name, operation, 200, "MalformedResponse", what)
-
-    def _request(
-        self, operation: str, method: str, path: str, headers: Callable[[], Mapping[str, str]], body: bytes
-    ) -> Request:
-        return Request(self.name, operation, method, self.url + path, body, headers, self.attempt_s)
-
-    def _authorised(self, request: Request, deadline: Deadline, send: Callable[[Request], _T]) -> _T:
-        """Send with a token; once more with a new one if the service does not take it (401)."""
-        token = self.azure.tokens.get(self.resource, deadline)
-        try:
-            return send(self._with(token, request))
-        except Refused as error:
-            if error.status != 401:
-                raise
-        self.azure.tokens.drop(self.resource, token)
-        return send(self._with(self.azure.tokens.get(self.resource, deadline), request))
-
-    def _with(self, token: str, request: Request) -> Request:
-        host = urlsplit(self.url).netloc
-        own = request.headers
-
-        def headers() -> Mapping[str, str]:
-            return {"host": host, "authorization": self.authorization(token), **own()}
-
-        return request._replace(headers=headers)
-
-    def _judge(self, operation: str) -> Callable[[Response], ServiceError | None]:
-        def judge(response: Response) -> ServiceError | None:
-            if response.status < 300:
-                return None
-            from serverless_ai_runtime.adapters.azure.errors import decode
-
-            return decode(self.name, operation, response)
-
-        return judge
-
-
-def _json_headers() -> Mapping[str, str]:
-    return {"content-type": "application/json"}
-
-
-def _stream_headers() -> Mapping[str, str]:
-    return {"content-type": "application/json", "accept": "text/event-stream"}
+    return Cloud(http, world, tokens, _decode)
 
 
 def http_date(now: float) -> str:
     """Unix seconds as the header x-ms-date wants them (RFC 1123)."""
     return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(now))
+
+
+def _decode(service: str, operation: str, response: Response) -> ServiceError:
+    from serverless_ai_runtime.adapters.azure.errors import decode  # what went well never loads it
+
+    return decode(service, operation, response)

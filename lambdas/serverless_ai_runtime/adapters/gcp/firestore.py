@@ -160,7 +160,8 @@ class FirestoreStore:
 
     def _read(self, key: str, deadline: Deadline) -> _Document | None:
         """The document, expired or not. A missing database is an error of batchGet; `get` calls both 404."""
-        body = self._call("BatchGet", "batchGet", {"documents": [self._name(key)]}, deadline)
+        request = {"documents": [self._name(key)]}
+        body = self._service.post("BatchGet", self._path + "batchGet", request, deadline)
         try:
             for element in body:
                 if "found" in element:
@@ -203,28 +204,17 @@ class FirestoreStore:
         self, write: Mapping[str, Any], deadline: Deadline, *, repeatable: bool = True
     ) -> Mapping[str, Any]:
         """The result of one write, tried until it meets no other write of the document."""
+        path, request = self._path + "commit", {"writes": [write]}
         for attempt in count(1):
             try:
-                body = self._call("Commit", "commit", {"writes": [write]}, deadline, repeatable=repeatable)
-                return json_object(json_object(body)["writeResults"][0])
+                body = self._service.post_json("Commit", path, request, deadline, repeatable=repeatable)
+                return json_object(body["writeResults"][0])
             except Throttled as error:
                 if error.code != ABORTED or not pause(attempt, self._service.cloud.world, deadline):
                     raise
             except (LookupError, TypeError):
                 break
         raise self._service.malformed("Commit", "there is no result of the write")
-
-    def _call(
-        self,
-        operation: str,
-        method: str,
-        payload: Mapping[str, Any],
-        deadline: Deadline,
-        *,
-        repeatable: bool = True,
-    ) -> Any:
-        path = self._path + method
-        return self._service.post_json(operation, path, payload, deadline, repeatable=repeatable)
 
     def _fields(self, expires_at: int) -> dict[str, Any]:
         """What every document of ours has that is not only added to."""

@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Final
 from urllib.parse import urlsplit
 
-from serverless_ai_runtime.adapters.tokens import Token, Tokens
+from serverless_ai_runtime.adapters.tokens import Token, TokenCache
 from serverless_ai_runtime.core.ports import Deadline, ServiceError, Unavailable, World
 from serverless_ai_runtime.http import HttpClient, Request, Response
 
@@ -27,7 +27,7 @@ _PATH: Final = "/computeMetadata/v1/instance/service-accounts/default/token"
 
 def metadata_tokens(
     http: HttpClient, world: World, url: str, clock: Callable[[], float] = time.monotonic
-) -> Tokens:
+) -> TokenCache:
     """Tokens from the metadata server at `url`."""
     headers = {"host": urlsplit(url).netloc, "metadata-flavor": "Google"}
     request = Request(_SERVICE, _OPERATION, "GET", url + _PATH, b"", lambda: headers, ATTEMPT_S)
@@ -35,7 +35,7 @@ def metadata_tokens(
     def fetch(_: str, deadline: Deadline) -> Token:
         return _token(http.send(request, _judge, deadline))
 
-    return Tokens(_SERVICE, fetch, world.now, clock)
+    return TokenCache(_SERVICE, fetch, world.now, clock)
 
 
 def _judge(response: Response) -> ServiceError | None:

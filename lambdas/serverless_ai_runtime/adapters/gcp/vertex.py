@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from serverless_ai_runtime.adapters.gcp.identity import SCOPE
-from serverless_ai_runtime.adapters.service import Cloud, Service, json_object
+from serverless_ai_runtime.adapters.service import Cloud, Service
 from serverless_ai_runtime.core.ports import (
     CONTENT_FILTERED,
     END,
@@ -114,16 +114,15 @@ class Reading:
         self._blocked = False
         self._usage: Mapping[str, Any] = {}
 
-    def add(self, event: Any) -> str:
+    def add(self, event: Mapping[str, Any]) -> str:
         """Take in a response or an event; returns its text."""
-        fields = json_object(event)
         text = ""
-        for candidate in (fields.get("candidates") or ())[:1]:
+        for candidate in (event.get("candidates") or ())[:1]:
             text = "".join(map(_text, candidate.get("content", {}).get("parts", ())))
             self._stopped(candidate.get("finishReason", ""))
-        if fields.get("promptFeedback", {}).get("blockReason"):
+        if event.get("promptFeedback", {}).get("blockReason"):
             self._blocked = True
-        self._usage = fields.get("usageMetadata") or self._usage
+        self._usage = event.get("usageMetadata") or self._usage
         self._texts.append(text)
         return text
 
