@@ -25,10 +25,11 @@ help: ## List these commands
 .venv/.ready-cdk: EXTRAS := cdk,local
 .venv/.ready-pulumi-aws: EXTRAS := pulumi-aws,local
 .venv/.ready-dev: EXTRAS := cdk,pulumi-aws,local,dev
+.venv/.ready-dev: DONE := .venv/.ready-cdk .venv/.ready-pulumi-aws
 .venv/.ready-cdk .venv/.ready-pulumi-aws .venv/.ready-dev: .venv/.made $(LOCKS)
 	@echo "Installing $(EXTRAS) ..."
 	@$(PIP) -e ".[$(EXTRAS)]"
-	@touch $@
+	@touch $@ $(DONE)
 
 node_modules/.ready-cdk: package-lock.json
 	@npm ci --omit=dev --no-audit --no-fund --loglevel=error
@@ -72,7 +73,7 @@ rows: setup ## Which test shows which promise of tests/rows.tsv
 	@$(BIN)/python tests/rows/report.py
 
 docs: setup ## Draw the pictures and tables of the docs anew
-	@$(BIN)/serverless-ai draw
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python docs/build.py
 
 clean: ## Remove everything that the other commands made
 	@rm -rf .venv node_modules build dist cdk/cdk.out .serverless-ai .pytest_cache .ruff_cache .hypothesis

@@ -21,10 +21,13 @@ class FunctionSettings:
     """
 
     memory_mb: int = 512
+    """Lambda gives CPU in proportion to it."""
     timeout_s: int = 29
+    """3 to 29: an HTTP API gives up at 30 s."""
     max_concurrency: int | None = None
     """Most copies at the same time (Lambda: reserved concurrency). None: the account's limit."""
     log_retention_days: int = 30
+    """One of the values that CloudWatch Logs takes."""
     log_content: bool = False
     """Write prompts and answers to the log."""
 

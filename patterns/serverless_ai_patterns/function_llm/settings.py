@@ -24,6 +24,7 @@ class Llm:
     model: str = "small"
     """An alias of the registry (`small`, `large`) or any id of the cloud's own."""
     system_prompt: str = SYSTEM_PROMPT
+    """Sent before every conversation; at most 2800 bytes."""
     max_output_tokens: int = 1024
     """Always sent: unset, Bedrock reserves the model's maximum of your quota for every call."""
     context_tokens: int = 16_000
@@ -49,7 +50,9 @@ class Sessions:
     """Memory of a conversation. `history_turns=0` makes the endpoint stateless."""
 
     history_turns: int = 10
+    """Turns (question and answer) that are remembered, 0 to 100."""
     ttl_hours: int = 24
+    """A session ends this long after its last turn."""
 
     def __post_init__(self) -> None:
         typed(self)
@@ -62,7 +65,9 @@ class TokenBudget:
     """Tokens (in + out) a UTC day; over it the answer is 429 with the reset time. 0 = no budget."""
 
     caller_tokens_per_day: int = 200_000
+    """Of each caller."""
     total_tokens_per_day: int = 2_000_000
+    """Of all callers and events together."""
 
     def __post_init__(self) -> None:
         typed(self)
@@ -104,6 +109,7 @@ class Throttle:
 
     requests_per_second: int = 10
     burst: int = 20
+    """Requests that may come at once."""
 
     def __post_init__(self) -> None:
         typed(self)
@@ -118,6 +124,7 @@ class Events:
     schedule: str | None = None
     """`rate(...)`, `cron(...)` or `at(...)` in EventBridge Scheduler's syntax, UTC."""
     schedule_message: str = "Write today's summary."
+    """What the schedule asks the model."""
     bus_filter: Mapping[str, Any] | None = field(default=None, hash=False)
     """Event pattern on the default bus, e.g. `{"source": ["shop"], "detail-type": ["OrderPlaced"]}`."""
     destination: bool = False

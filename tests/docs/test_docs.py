@@ -1,0 +1,159 @@
+"""The docs say what is: pictures and tables are compared with a deployment, every snippet is run."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from serverless_ai_local import launch
+from serverless_ai_local.launch import RunningCloud
+from serverless_ai_local.targets.cdk import Cdk
+from serverless_ai_patterns.catalogue import CATALOGUE, find
+
+ROOT = Path(__file__).parents[2]
+STAND_INS = Path(__file__).parent / "stand_ins"
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "docs/local-cloud.md",
+    *(ROOT / "patterns/serverless_ai_patterns" / pattern.slug / "README.md" for pattern in CATALOGUE),
+]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+# What a test cannot run inside itself is planned instead.
+PLANNED = re.compile(r"^make (test|check|setup|bench|build|docs)\b", re.MULTILINE)
+
+
+def blocks(kind: str) -> list[object]:
+    """Every block of one language on every page, in order."""
+    return [
+        pytest.param(text, id=f"{page.relative_to(ROOT)}-{number}")
+        for page in PAGES
+        for number, (language, text) in enumerate(BLOCK.findall(page.read_text()))
+        if language == kind
+    ]
+
+
+@pytest.fixture(scope="module")
+def build() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_build", ROOT / "docs/build.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
+    running = launch.start(tmp_path_factory.mktemp("docs"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def endpoint(cloud: RunningCloud) -> str:
+    """The endpoint that a reader has after the deployment that the page describes."""
+    cdk = Cdk(cloud=cloud, app_dir=ROOT / "cdk")
+    cdk.bootstrap()
+    return cdk.deploy("FunctionLlm").outputs["endpoint"]
+
+
+@pytest.fixture(scope="module")
+def model_server() -> Iterator[None]:
+    """A server on the port that the docs name, in the OpenAI form that every such server has."""
+    server = ThreadingHTTPServer(("127.0.0.1", 11434), _Model)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield
+    server.shutdown()
+    server.server_close()
+
+
+class _Model(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        answer = {
+            "choices": [
+                {"message": {"role": "assistant", "content": "Scattering."}, "finish_reason": "stop"}
+            ],
+            "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7},
+        }
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the test says what went wrong."""
+
+
+@pytest.fixture(scope="module")
+def environment(cloud: RunningCloud, endpoint: str, model_server: None) -> dict[str, str]:
+    """A reader's shell: the local cloud in the place of an account, stand-ins for what is not installed."""
+    path = [
+        str(STAND_INS),
+        str(Path(sys.executable).parent),
+        str(ROOT / "node_modules/.bin"),
+        os.environ["PATH"],
+    ]
+    return {
+        **os.environ,
+        **cloud.env(),
+        "PATH": os.pathsep.join(path),
+        "SERVERLESS_AI_STATE_DIR": str(cloud.state_dir),
+        "ENDPOINT": endpoint,
+        "CDK_VALIDATION": "false",
+        "CI": "true",
+    }
+
+
+@pytest.mark.parametrize("pattern", [pattern.slug for pattern in CATALOGUE])
+def test_tables_and_picture_are_those_of_a_deployment(build: ModuleType, pattern: str) -> None:
+    entry = find(pattern)
+    wanted = build.pages(entry, build.deployed(entry), build.deployed(entry, build.EVERYTHING))
+    stale = [str(path.relative_to(ROOT)) for path, content in wanted.items() if path.read_text() != content]
+    assert not stale, f"run `make docs`: {stale}"
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_a_python_snippet_runs(code: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("script", blocks("bash"))
+def test_a_shell_snippet_runs(script: str, environment: dict[str, str], tmp_path: Path) -> None:
+    if "cloud start" in script:  # a cloud of its own, as for a reader who has none yet
+        environment = {**environment, "SERVERLESS_AI_STATE_DIR": str(tmp_path)}
+    script = PLANNED.sub(r"make --dry-run \1", script)
+    script = re.sub(r"(aws-cdk@\S+ deploy)", r"\1 --require-approval never", script)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.returncode == 0, f"{script}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+
+
+def test_links_lead_to_files() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
