@@ -24,9 +24,12 @@ help: ## List these commands
 # One stamp a set of extras: who wants to run CDK installs no Pulumi SDK.
 .venv/.ready-cdk: EXTRAS := cdk,local
 .venv/.ready-pulumi-aws: EXTRAS := pulumi-aws,local
-.venv/.ready-dev: EXTRAS := cdk,pulumi-aws,local,dev
-.venv/.ready-dev: DONE := .venv/.ready-cdk .venv/.ready-pulumi-aws
-.venv/.ready-cdk .venv/.ready-pulumi-aws .venv/.ready-dev: .venv/.made $(LOCKS)
+.venv/.ready-pulumi-azure: EXTRAS := pulumi-azure,local
+.venv/.ready-pulumi-gcp: EXTRAS := pulumi-gcp,local
+.venv/.ready-dev: EXTRAS := cdk,pulumi-aws,pulumi-azure,pulumi-gcp,local,dev
+TARGETS := cdk pulumi-aws pulumi-azure pulumi-gcp
+.venv/.ready-dev: DONE := $(TARGETS:%=.venv/.ready-%)
+.venv/.ready-dev $(TARGETS:%=.venv/.ready-%): .venv/.made $(LOCKS)
 	@echo "Installing $(EXTRAS) ..."
 	@$(PIP) -e ".[$(EXTRAS)]"
 	@touch $@ $(DONE)

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import click
@@ -69,7 +69,7 @@ def _checkout() -> Path:
 
 
 @contextlib.contextmanager
-def _cloud() -> Iterator[launch.RunningCloud]:
+def _cloud() -> Generator[launch.RunningCloud]:
     """A cloud of its own on a free port; nothing of it outlives the command."""
     state = Path(tempfile.mkdtemp(prefix="serverless-ai-"))
     try:

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +78,16 @@ class Cdk:
     def graph(self, stack: str) -> tuple[Resource, ...]:
         """What the stack is made of, as the local cloud resolved it."""
         found: list[dict[str, Any]] = self.cloud.admin("GET", f"stacks/{stack}")["resources"]
-        return tuple(Resource(**{**one, "depends_on": tuple(one["depends_on"])}) for one in found)
+        return tuple(
+            Resource(
+                name=one["name"],
+                type=one["type"],
+                properties=one["properties"],
+                physical_id=one["physical_id"],
+                depends_on=tuple(one["depends_on"]),
+            )
+            for one in found
+        )
 
     def _app(self) -> Sequence[str]:
         settings = [part for key, value in self.context.items() for part in ("-c", f"{key}={value}")]
@@ -114,12 +123,12 @@ class Cdk:
             # The template is validated in the tests; here the validator would double the time of a synth.
             "CDK_VALIDATION": "false",
             "CDK_DISABLE_CLI_TELEMETRY": "true",
-            "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
-            "JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION": "1",
+            # The notice of Node's end of life repeats on every run; the README says which Node is advised.
+            "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
         }
 
     @contextmanager
-    def _following(self, stack: str, progress: Progress | None) -> Iterator[None]:
+    def _following(self, stack: str, progress: Progress | None) -> Generator[None]:
         """Report the stack's events to `progress` while the CLI runs."""
         if progress is None:
             yield
