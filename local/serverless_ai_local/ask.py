@@ -1,4 +1,4 @@
-"""Ask a deployed Function + LLM endpoint a question over HTTP, as a user of it would: signed, with no SDK of ours."""
+"""Ask a deployed Function + LLM endpoint over HTTP as its users do: a signed POST, no SDK of ours."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def ask(
     question: str,
     *,
     access_key: str = "test",
-    secret_key: str = "test",
+    secret_key: str = "test",  # noqa: S107 - the local root key
     region: str = "us-east-1",
-) -> Reply:  # noqa: S107 - the local root key
+) -> Reply:
     """POST the question, signed with SigV4; raises `AskError` for any answer but 200."""
     body = json.dumps({"message": question}).encode()
     request = AWSRequest("POST", f"{endpoint}/chat", {"content-type": "application/json"}, body)
