@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
+from botocore.auth import SigV4Auth  # pyright: ignore[reportMissingTypeStubs]
+from botocore.awsrequest import AWSRequest  # pyright: ignore[reportMissingTypeStubs]
+from botocore.credentials import Credentials  # pyright: ignore[reportMissingTypeStubs]
 
 TIMEOUT_S = 35
 
@@ -39,7 +39,7 @@ def ask(
     """POST the question, signed with SigV4; raises `AskError` for any answer but 200."""
     body = json.dumps({"message": question}).encode()
     request = AWSRequest("POST", f"{endpoint}/chat", {"content-type": "application/json"}, body)
-    SigV4Auth(Credentials(access_key, secret_key), "execute-api", region).add_auth(request)
+    SigV4Auth(Credentials(access_key, secret_key), "execute-api", region).add_auth(request)  # pyright: ignore[reportUnknownMemberType]
     started = time.monotonic()
     status, text = _post(endpoint, body, dict(request.headers.items()))
     if status != 200:
