@@ -99,7 +99,9 @@ def _watch(site: Site, deployment: str) -> tuple[int, str]:
         if status == 200:
             state, seen = _object(body), True
             code = state.get("status")
-            if code == _SUCCESS or code in _WORDS:
+            if code == _SUCCESS:
+                return _SUCCESS, ""
+            if code in _WORDS:
                 return cast("int", code), str(state.get("status_text") or "") or _log(site, deployment)
         elif status == 404 and seen:
             return _SUCCESS, ""  # the worker that did it is gone once it is done (azure-dev says the same)
