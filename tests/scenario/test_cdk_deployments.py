@@ -13,8 +13,10 @@ import pytest
 from aws_world import AwsWorld
 
 from serverless_ai_local import launch
+from serverless_ai_local.ask import ask
 from serverless_ai_local.launch import RunningCloud
 from serverless_ai_local.targets import DeployError, ProgressEvent
+from serverless_ai_local.targets.base import neutral
 from serverless_ai_local.targets.cdk import Cdk
 
 APP = """
@@ -154,3 +156,21 @@ def test_code_that_changed_is_deployed(cdk: Cdk, own_cloud: RunningCloud, tmp_pa
         answers.append(json.load(own_cloud.client("lambda").invoke(FunctionName=name)["Payload"]))
     assert answers == ["one", "two"]
     own.destroy("Code")
+
+
+def test_boto3_deploys_the_template_that_cdk_made(cdk: Cdk, own_cloud: RunningCloud) -> None:
+    client = own_cloud.client("cloudformation")
+    deployed = cdk.deploy("Life")
+    template = client.get_template(StackName="Life")["TemplateBody"]
+    client.create_stack(
+        StackName="Twin", TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_NAMED_IAM"]
+    )
+    client.get_waiter("stack_create_complete").wait(StackName="Twin", WaiterConfig={"Delay": 1})
+    (twin,) = client.describe_stacks(StackName="Twin")["Stacks"]
+    outputs = {neutral(one["OutputKey"]): one["OutputValue"] for one in twin["Outputs"]}
+    assert outputs["main_endpoint"] != deployed.outputs["main_endpoint"]
+    assert "hello" in ask(outputs["main_endpoint"], "hello").answer
+    client.delete_stack(StackName="Twin")
+    client.get_waiter("stack_delete_complete").wait(StackName="Twin", WaiterConfig={"Delay": 1})
+    cdk.destroy("Life")
+    assert not any(inventory(own_cloud).values()), inventory(own_cloud)

@@ -12,6 +12,8 @@ import pytest
 from aws_world import AwsWorld
 from world import eventually
 
+pytestmark = pytest.mark.parametrize("target", ["cdk", "pulumi-aws"], indirect=True)
+
 SETTLE_S = 0.7
 """Time for one use to be through before the next begins."""
 
