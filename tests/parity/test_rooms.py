@@ -46,6 +46,8 @@ def defined(file: Path) -> set[str]:
             names.add(node.name)
         elif isinstance(node, ast.Assign):
             names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
     return names
 
 
@@ -91,6 +93,23 @@ def test_construct_and_component_have_the_same_public_face(pattern: Pattern) -> 
     assert parameters(construct) - OWN_PARAMETERS == parameters(component) - OWN_PARAMETERS
     for module in ("_events", "_function", "_guardrail", "_http_api", "_observability", "_queue", "_table"):
         assert (CDK / f"{module}.py").is_file() == (PULUMI / "aws" / f"{module}.py").is_file(), module
+
+
+# What a user who moves a pattern to another cloud finds again under the same name.
+ON_EVERY_CLOUD = {
+    *("settings", "model", "function", "endpoint", "schedule", "rule"),
+    *("dead_letters", "destination", "alarms", "dashboard"),
+}
+
+
+@each_pattern
+def test_components_of_every_cloud_share_a_public_face(pattern: Pattern) -> None:
+    for cloud in pattern.clouds:
+        component = class_of(PULUMI / cloud / f"{pattern.slug}.py", pattern.class_name)
+        assert attributes(component) >= ON_EVERY_CLOUD, cloud
+        assert {"name", "settings", "opts"} <= parameters(component), cloud
+        defined_outputs = defined(PULUMI / cloud / "outputs.py")
+        assert {"EXPORTS", "outputs"} <= defined_outputs, cloud
 
 
 def class_of(file: Path, name: str) -> ast.ClassDef:

@@ -8,9 +8,12 @@ import re
 import pulumi
 import pytest
 
+from serverless_ai_local.doors.pulumi import checks
 from serverless_ai_patterns.function_llm import FunctionLlmSettings, Iam, Llm
 from serverless_ai_pulumi.azure import FunctionLlm
 
+SECRET = "4dabf18193072939515e22adb298388d"
+"""The wire's mark of a secret."""
 CLIENT = "11111111-2222-3333-4444-555555555555"
 
 
@@ -93,3 +96,25 @@ def test_an_impossible_model_fails_the_program_already_in_a_preview(deploy, mode
     settings = FunctionLlmSettings(llm=Llm(model=model), auth=Iam())
     with pytest.raises(ValueError, match=r"model (must be|.* cannot be used)"):
         deploy(lambda: FunctionLlm("chat", settings, entra_client_id=CLIENT), preview=preview)
+
+
+@pytest.mark.parametrize("deployment", ["usual", "whole"])
+def test_every_input_is_one_that_the_installed_sdk_knows(request, deployment):
+    recording = request.getfixturevalue(deployment)
+    mistakes = [
+        mistake
+        for each in recording.resources
+        if each.type.startswith("azure-native:")
+        for mistake in checks.resource(each.type, _bare(each.inputs))
+    ]
+    assert mistakes == []
+
+
+def _bare(value):
+    """An input as the door has it: it knows what is secret, and that the wire has but one kind of number."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        bare = {key: _bare(one) for key, one in value.items()}
+        return bare["value"] if SECRET in bare else bare
+    return [_bare(one) for one in value] if isinstance(value, list) else value

@@ -67,7 +67,7 @@ def test_it_exports_where_to_call_and_what_was_made(deploy):
     assert exports.keys() == ALWAYS | {
         "dead_letter_queue_url",
         "destination_queue_url",
-        "topic_endpoint",
+        "events_topic",
         "schedule_name",
     }
     assert exports["endpoint"] == "https://function-llm-gateway0a1b2c3d.azure-api.net"
@@ -78,7 +78,7 @@ def test_it_exports_where_to_call_and_what_was_made(deploy):
     assert exports["dead_letter_queue_url"] == f"https://{account}.queue.core.windows.net/events-poison"
     assert exports["destination_queue_url"] == f"https://{account}.queue.core.windows.net/results"
     assert (exports["table_name"], exports["schedule_name"]) == ("records", "schedule")
-    assert exports["topic_endpoint"].endswith("/api/events")
+    assert exports["events_topic"].endswith("/api/events")
 
 
 def test_settings_and_tenant_of_the_stack_reach_the_deployment(deploy):

@@ -17,7 +17,7 @@ EXPORTS: Final[Exports] = {
     "table_name": ("container", "name"),
     "dead_letter_queue_url": ("dead_letter_queue_url", None),
     "destination_queue_url": ("destination_queue_url", None),
-    "topic_endpoint": ("topic", "endpoint"),
+    "events_topic": ("topic", "endpoint"),
     "schedule_name": ("schedule_name", None),
     "dashboard_name": ("dashboard", "display_name"),
 }
