@@ -175,6 +175,7 @@ def test_the_handler_is_told_what_the_settings_say() -> None:
     assert (edge.events_queue, edge.queue_service) == ("events", "https://q.queue.core.windows.net")
     assert (edge.schedule, edge.schedule_message) == ("0 0 0 * * *", "Ünïcode 'n' all")
     assert (edge.timeout_s, edge.requests_per_second, edge.burst) == (29, 10, 20)
+    assert told["PYTHON_THREADPOOL_THREAD_COUNT"] == str(function_llm.CONCURRENCY), "a thread a request"
     assert told["AZURE_CLIENT_ID"] == told["SERVERLESS_AI_EVENTS__clientId"] == "c"
 
 

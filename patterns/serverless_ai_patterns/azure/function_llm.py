@@ -14,6 +14,8 @@ MEMORY_MB: Final = (2048, 4096)
 """Sizes that Flex Consumption has everywhere; 512 is refused in places (azure-rest-api-specs issue 40898)."""
 CONCURRENCY: Final = 16
 """Requests that one instance answers at the same time: Flex Consumption's own default for 2048 MB."""
+THREADS: Final = "PYTHON_THREADPOOL_THREAD_COUNT"
+"""The setting that tells the Python worker how many functions may run at once (default: 4 and its CPUs)."""
 INSTANCES: Final = (40, 1000)
 """Smallest and largest maximum of instances that every region takes (azure-docs pull request 128255)."""
 PYTHON: Final = "3.12"
@@ -59,7 +61,7 @@ def environment(
         requests_per_second=settings.throttle.requests_per_second,
         burst=settings.throttle.burst,
     )
-    return {**to_env(pattern), **azure_settings(edge, client_id)}
+    return {**to_env(pattern), **azure_settings(edge, client_id), THREADS: str(CONCURRENCY)}
 
 
 def takes_events(settings: FunctionLlmSettings) -> bool:

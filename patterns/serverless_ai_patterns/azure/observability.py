@@ -1,7 +1,8 @@
 """What an operator sees of a function on Azure, as data: alerts, and the queries of its workbook.
 
 Logs and requests are asked of the Application Insights component, tokens and refusals of the model's own
-account: what the service counts, no handler can forget to count.
+account: what the service counts, no handler can forget to count. Names of metrics: Azure Monitor, supported
+metrics by resource type; from memory on 2026-11-24, not seen on an account.
 """
 
 from __future__ import annotations
