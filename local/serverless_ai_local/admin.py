@@ -37,7 +37,10 @@ AdminRoutes = Mapping[tuple[str, str], AdminRoute]
 
 
 class Admin:
-    """The admin API. An unknown path is a 404 that names it."""
+    """The admin API. An unknown path is a 404 that names it.
+
+    Parts may share a route (a schedule is fired by the cloud that has it): after a 404 the next one is asked.
+    """
 
     def __init__(self, *parts: AdminRoutes) -> None:
         self._routes = [
@@ -49,11 +52,14 @@ class Admin:
     def __call__(self, environ: dict[str, Any]) -> Response:
         request = Request(environ)
         path = request.path.removeprefix(PREFIX)
+        reply = _reply({"message": f"the local cloud has no {request.method} {request.path}"}, 404)
         for method, pattern, answer in self._routes:
             found = pattern.fullmatch(path)
             if found is not None and method == request.method:
-                return _answered(answer, request, found.groupdict())
-        return _reply({"message": f"the local cloud has no {request.method} {request.path}"}, 404)
+                reply = _answered(answer, request, found.groupdict())
+                if reply.status_code != 404:
+                    break
+        return reply
 
 
 _NAMES: Final = re.compile(r"\{(\w+)\}")

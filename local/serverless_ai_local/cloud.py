@@ -28,6 +28,7 @@ from serverless_ai_local.doors.cloudformation import CloudFormation
 from serverless_ai_local.gateway.authorisation import Authorisation
 from serverless_ai_local.gateway.http_api import SERVICE, HttpApis
 from serverless_ai_local.gateway.jwt_authorizer import JwtVerifier
+from serverless_ai_local.gcp.google import Google
 from serverless_ai_local.http_server import StartResponse, sent
 from serverless_ai_local.issuer import Issuer
 from serverless_ai_local.models.service import ModelService, from_environment
@@ -62,13 +63,22 @@ class Cloud:
             Authorisation(self._identities, authoriser, JwtVerifier()),
             self._events.metrics,
         )
-        self._admin = Admin(self._routes(), Issuer(url).routes(), models.routes(), self._events.routes())
+        self._google = Google(url, models, self._ledger)
+        self._admin = Admin(
+            self._routes(),
+            Issuer(url).routes(),
+            models.routes(),
+            self._google.routes(),
+            self._events.routes(),
+        )
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if str(environ["PATH_INFO"]).startswith(PREFIX):
             return self._admin(environ)(environ, start_response)
         request = sent(environ)
-        if HttpApis.addressed(request) is not None:
+        if Google.addressed(request.path):
+            answer = self._google(request)
+        elif HttpApis.addressed(request) is not None:
             answer = self._apis(request, environ["REMOTE_ADDR"], environ["SERVER_PROTOCOL"])
         else:
             answer = self._front(environ)
@@ -77,10 +87,12 @@ class Cloud:
     def start(self) -> None:
         """Let schedules and alarms tick."""
         self._events.start()
+        self._google.start()
 
     def close(self) -> None:
         """Stop function processes and everything that runs on its own."""
         self._apis.close()
+        self._google.stop()
         self._events.stop()
 
     def _context(self, region: str, stack: str) -> Context:

@@ -32,8 +32,9 @@ class TokenWishError(ValueError):
 class Issuer:
     """Signs tokens with a key of this process; the key is made when it is first needed."""
 
-    def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
-        self.issuer = url + PATH
+    def __init__(self, url: str, clock: Callable[[], float] = time.time, *, path: str = PATH) -> None:
+        """`url` and `path` together are what its tokens say of themselves: `iss`."""
+        self.issuer = url + path
         self._clock = clock
         self._key: rsa.RSAPrivateKey | None = None
         self._lock = threading.Lock()

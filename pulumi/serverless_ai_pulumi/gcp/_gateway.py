@@ -74,3 +74,8 @@ def gateway(
         opts=opts,
     )
     return GatewayParts(api, made)
+
+
+def https(host: str) -> str:
+    """The URL of a host; the local cloud answers with a whole URL where Google answers with a name."""
+    return host if "://" in host else f"https://{host}"

@@ -20,7 +20,7 @@ from serverless_ai_pulumi.gcp._build import build_of
 from serverless_ai_pulumi.gcp._database import field_settings, state_database
 from serverless_ai_pulumi.gcp._events import pushed, schedule
 from serverless_ai_pulumi.gcp._function import VpcPlacement, handler_function, url_of
-from serverless_ai_pulumi.gcp._gateway import gateway
+from serverless_ai_pulumi.gcp._gateway import gateway, https
 from serverless_ai_pulumi.gcp._identity import account, invokers
 from serverless_ai_pulumi.gcp._logs import log_bucket, routed
 from serverless_ai_pulumi.gcp._names import unique
@@ -231,7 +231,7 @@ class FunctionLlm(pulumi.ComponentResource):
             region=region or self._place.region,
             opts=self._child,
         )
-        self.endpoint = pulumi.Output.concat("https://", self.gateway.default_hostname)
+        self.endpoint = self.gateway.default_hostname.apply(https)
 
     def _make_events(self, dead: DeadLetters) -> None:
         wanted = self.settings.events

@@ -1,0 +1,1 @@
+"""Google Cloud on this machine: what its resources become, and the services behind them."""

@@ -1,0 +1,1 @@
+"""API Gateway: what its OpenAPI document says is what happens."""

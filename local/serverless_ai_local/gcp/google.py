@@ -1,0 +1,180 @@
+"""The Google half of the local cloud, put together: which path means which service."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from werkzeug.wrappers import Response
+
+from serverless_ai_local.admin import AdminCall, AdminRoutes
+from serverless_ai_local.aws.iam.ledger import Ledger
+from serverless_ai_local.aws.signatures import Sent
+from serverless_ai_local.functions.asynchronous import retry_seconds
+from serverless_ai_local.gcp.deployments import Deployments
+from serverless_ai_local.gcp.errors import RpcError, invalid, not_offered, reply
+from serverless_ai_local.gcp.gateway.front import PATH as GATEWAY
+from serverless_ai_local.gcp.gateway.front import GatewayFront
+from serverless_ai_local.gcp.iam.authority import Authority
+from serverless_ai_local.gcp.registry import Registry
+from serverless_ai_local.gcp.run.fleet import Fleet
+from serverless_ai_local.gcp.run.front import PATH as RUN
+from serverless_ai_local.gcp.run.front import RunFront
+from serverless_ai_local.gcp.services.delivery import Deliveries
+from serverless_ai_local.gcp.services.firestore import PATH as FIRESTORE
+from serverless_ai_local.gcp.services.firestore import Firestore
+from serverless_ai_local.gcp.services.pubsub import PATH as PUBSUB
+from serverless_ai_local.gcp.services.pubsub import PubSub
+from serverless_ai_local.gcp.services.scheduler import Scheduler
+from serverless_ai_local.gcp.services.vertex import PATH as VERTEX
+from serverless_ai_local.gcp.services.vertex import Vertex
+from serverless_ai_local.gcp.tokens import LIFETIME_S, GoogleTokens
+from serverless_ai_local.models.chat import Down
+from serverless_ai_local.models.service import ModelService
+from serverless_ai_local.plain import is_mapping
+
+_PREFIXES: Final = ("/_gcp/", "/v1/projects/", "/v1beta1/projects/")
+"""Paths that no service of AWS has."""
+TICK_S: Final = 5.0
+
+
+class Google:
+    """Everything under Google's paths, and its part of the admin API."""
+
+    def __init__(self, url: str, models: ModelService, ledger: Ledger) -> None:
+        self._registry = Registry()
+        self._tokens = GoogleTokens(self._registry)
+        authority = Authority(self._registry, ledger)
+        self._deliveries = Deliveries(self._registry, self._tokens, retry_s=retry_seconds())
+        self._pubsub = PubSub(self._registry, authority, self._deliveries)
+        self._firestore = Firestore(self._registry, authority)
+        self._vertex = Vertex(models, authority)
+        self._scheduler = Scheduler(self._registry, self._pubsub, self._tokens)
+        self._fleet = Fleet(self._registry, self._tokens, services(url))
+        self._run = RunFront(self._registry, self._tokens, authority, self._fleet, url)
+        self._gateway = GatewayFront(self._registry, self._tokens)
+        self._deployments = Deployments(self._registry, authority, url)
+        self._stopped = threading.Event()
+
+    @staticmethod
+    def addressed(path: str) -> bool:
+        """Whether a path (still encoded) is one of Google's."""
+        return path.startswith(_PREFIXES)
+
+    def __call__(self, sent: Sent) -> Response:
+        """Answer a request. Raises ConnectionAbortedError where nothing should answer."""
+        path = unquote(sent.path)
+        for pattern, front in ((RUN, self._run), (GATEWAY, self._gateway)):
+            found = pattern.fullmatch(sent.path)
+            if found is not None:
+                return front(sent, found)
+        try:
+            return self._service(path, sent)
+        except RpcError as error:
+            return error.response()
+        except Down:
+            raise ConnectionAbortedError("a fault script says that nothing answers") from None
+
+    def start(self) -> None:
+        """Let the clock tick: schedules, expiry, idle instances."""
+        threading.Thread(target=self._tick, daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop ticking and delivering, and end every function process."""
+        self._stopped.set()
+        self._deliveries.stop()
+        self._fleet.stop()
+
+    def routes(self) -> AdminRoutes:
+        """What can be asked of this half under /_local/."""
+        return {
+            **self._deployments.routes(),
+            ("POST", "gcp/id-token"): self._id_token,
+            ("POST", "gcp/access-token"): self._access_token,
+            ("POST", "gcp/pubsub/duplicate"): self._duplicate,
+            ("POST", "schedules/{group}/{name}/fire"): self._fire,
+            ("GET", "gcp/functions/{name}/logs"): lambda call: {
+                "entries": self._fleet.logs.read(call.path["name"])
+            },
+            ("GET", "gcp/functions/instances"): lambda call: {"instances": self._fleet.running()},
+            ("GET", "gcp/jwks"): lambda call: self._tokens.jwks(),
+        }
+
+    def _service(self, path: str, sent: Sent) -> Response:
+        headers = {name.lower(): value for name, value in sent.headers}
+        vertex = VERTEX.fullmatch(path)
+        patterns = ((FIRESTORE, self._firestore), (PUBSUB, self._pubsub))
+        if vertex is None and not any(pattern.fullmatch(path) for pattern, _ in patterns):
+            raise not_offered(f"{sent.method} {path}")
+        who = self._tokens.caller(headers.get("authorization", ""))
+        if vertex is not None:
+            return self._vertex(who, vertex, dict(parse_qsl(sent.query)), sent.body)
+        for pattern, service in patterns:
+            found = pattern.fullmatch(path)
+            if found is not None:
+                return reply(service(who, sent.method, found, _body(sent.body)))
+        raise not_offered(f"{sent.method} {path}")
+
+    def _id_token(self, call: AdminCall) -> dict[str, str]:
+        """An ID token of any person or account, as `gcloud auth print-identity-token` gives one."""
+        wish: Mapping[str, Any] = call.body if is_mapping(call.body) else {}
+        email, audience, lifetime = (
+            wish.get("email"),
+            wish.get("audience"),
+            wish.get("lifetime_s", LIFETIME_S),
+        )
+        if not isinstance(email, str) or not isinstance(audience, str) or not isinstance(lifetime, int):
+            raise ValueError('the body must be {"email": ..., "audience": ..., "lifetime_s"?: seconds}')
+        return {"token": self._tokens.id_token(email, audience, lifetime)}
+
+    def _access_token(self, call: AdminCall) -> dict[str, str]:
+        """An access token of a deployed account, as its instances get one: bound by its grants."""
+        email = call.body.get("email") if is_mapping(call.body) else None
+        if not isinstance(email, str) or not self._tokens.exists(email):
+            raise ValueError('the body must be {"email": "ACCOUNT@PROJECT.iam.gserviceaccount.com"}')
+        return {"token": self._tokens.access_token(email)}
+
+    def _fire(self, call: AdminCall) -> dict[str, Any]:
+        """Run a job now; `group` is its region."""
+        return self._scheduler.fire(call.path["group"], call.path["name"])
+
+    def _duplicate(self, call: AdminCall) -> dict[str, int]:
+        times: object = call.body.get("times") if is_mapping(call.body) else None
+        if not isinstance(times, int) or isinstance(times, bool) or not 1 <= times <= 100:
+            raise ValueError(f'the body must be {{"times": N}} with N from 1 to 100, got {call.body!r}')
+        self._pubsub.duplicate(times)
+        return {"times": times}
+
+    def _tick(self) -> None:
+        last = datetime.now(UTC).replace(second=0, microsecond=0)
+        while not self._stopped.wait(TICK_S):
+            minute = datetime.now(UTC).replace(second=0, microsecond=0)
+            if minute != last:
+                last = minute
+                self._scheduler.tick(minute)
+            self._firestore.sweep()
+            self._fleet.reap()
+
+
+def services(url: str) -> dict[str, str]:
+    """Variables that point Google's libraries, and our runtime, at the local cloud."""
+    host = urlsplit(url).netloc
+    return {
+        "FIRESTORE_EMULATOR_HOST": host,
+        "PUBSUB_EMULATOR_HOST": host,
+        "SERVERLESS_AI_VERTEX_ENDPOINT": url,
+    }
+
+
+def _body(text: bytes) -> Mapping[str, Any]:
+    try:
+        content: Any = json.loads(text or b"{}")
+    except ValueError:
+        content = None
+    if not is_mapping(content):
+        raise invalid("Invalid JSON payload received. It must be an object.")
+    return content

@@ -1,0 +1,1 @@
+"""Who may do what on the Google half: roles, conditions, and the grants of what is deployed."""

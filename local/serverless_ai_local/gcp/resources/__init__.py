@@ -1,0 +1,22 @@
+"""Every type of resource that the Google half knows, by Pulumi's name of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from serverless_ai_local.gcp.resources import (
+    functions,
+    gateway,
+    identities,
+    messaging,
+    observability,
+    state,
+)
+from serverless_ai_local.gcp.resources.row import Row
+
+ROWS: Final[Mapping[str, Row]] = {
+    row.token: row
+    for part in (functions, gateway, identities, messaging, observability, state)
+    for row in part.ROWS
+}

@@ -1,0 +1,139 @@
+"""Cloud Run functions, what they are built from, and who may call them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from serverless_ai_local.gcp import types
+from serverless_ai_local.gcp.resources.identities import grant
+from serverless_ai_local.gcp.resources.row import ResourceError, Row, Setting, Values, found, nested
+
+PATH: Final = "/_gcp/run"
+"""Functions are at this path, their region and their name."""
+CPUS: Final = range(1, 9)
+
+
+def _function(setting: Setting, inputs: Values) -> Values:
+    name, location = inputs["name"], inputs["location"]
+    url = f"{setting.url}{PATH}/{location}/{name}"
+    place = f"projects/{setting.project}/locations/{location}"
+    service = {**_SERVICE_DEFAULTS, **inputs.get("serviceConfig", {})}
+    return {
+        "serviceConfig": {**service, "uri": url, "gcfUri": "", "service": f"{place}/services/{name}"},
+        "url": url,
+        "state": "ACTIVE",
+        "environment": "GEN_2",
+    }
+
+
+_SERVICE_DEFAULTS: Final = {
+    "availableMemory": "256M",
+    "timeoutSeconds": 60,
+    "maxInstanceCount": 100,
+    "maxInstanceRequestConcurrency": 1,
+    "ingressSettings": "ALLOW_ALL",
+    "allTrafficOnLatestRevision": True,
+}
+
+
+def _check(setting: Setting, inputs: Values) -> None:
+    build, service = inputs.get("buildConfig", {}), inputs.get("serviceConfig", {})
+    runtime = str(build.get("runtime"))
+    if not runtime.startswith("python3"):
+        raise ResourceError(f"build_config.runtime must be one of Python's here, got {runtime!r}")
+    source = build.get("source", {}).get("storageSource", {})
+    if not source.get("bucket") or not source.get("object"):
+        raise ResourceError("build_config.source.storage_source must name a bucket and an object")
+    found(setting, types.OBJECT, f"{source['bucket']}-{source['object']}", "the source object")
+    email = service.get("serviceAccountEmail")
+    if email is None:
+        raise ResourceError("service_config.service_account_email: here is no default service account")
+    known = {f"projects/{setting.project}/serviceAccounts/{one}" for one in (email,)}
+    if not any(one.id in known for one in setting.registry.all(types.ACCOUNT)):
+        raise ResourceError(f"service account {email} does not exist")
+    concurrency, cpu = service.get("maxInstanceRequestConcurrency", 1), service.get("availableCpu", "1")
+    if concurrency > 1 and float(cpu) < 1:
+        raise ResourceError(
+            "Invalid value specified for cpu. Total cpu < 1 is not supported with concurrency > 1."
+        )
+
+
+def _object(setting: Setting, inputs: Values) -> Values:
+    digest = hashlib.sha256(repr(inputs.get("digest", "")).encode()).hexdigest()
+    link = f"{setting.url}/storage/v1/b/{inputs['bucket']}/o/{inputs['name']}"
+    return {"outputName": inputs["name"], "selfLink": link, "md5hash": digest[:22], "generation": 1}
+
+
+def _object_check(setting: Setting, inputs: Values) -> None:
+    found(setting, types.BUCKET, inputs["bucket"], "The specified bucket")
+
+
+ROWS: Final = (
+    Row(
+        types.BUCKET,
+        inputs={
+            **nested(
+                "name", "location", "uniformBucketLevelAccess", "publicAccessPrevention", "forceDestroy"
+            ),
+            "encryption": nested("defaultKmsKeyName"),
+        },
+        id="{name}",
+        outputs=lambda setting, inputs: {
+            "url": f"gs://{inputs['name']}",
+            "selfLink": f"{setting.url}/storage/v1/b/{inputs['name']}",
+        },
+        fixed=("name", "location"),
+        auto="name",
+        defaults={"storageClass": "STANDARD", "forceDestroy": False},
+    ),
+    Row(
+        types.OBJECT,
+        inputs=nested("bucket", "name", "source", "content", "contentType"),
+        id="{bucket}-{name}",
+        outputs=_object,
+        fixed=None,
+        auto="name",
+        auto_length=1024,
+        check=_object_check,
+    ),
+    Row(
+        types.REPOSITORY,
+        inputs={
+            **nested("repositoryId", "location", "format", "kmsKeyName", "description", "mode"),
+            "cleanupPolicies": {
+                **nested("id", "action"),
+                "condition": nested("tagState", "olderThan", "newerThan", "tagPrefixes"),
+                "mostRecentVersions": nested("keepCount"),
+            },
+        },
+        id="projects/{project}/locations/{location}/repositories/{repositoryId}",
+        outputs=lambda setting, inputs: {"name": inputs["repositoryId"]},
+        fixed=("repositoryId", "location", "format", "kmsKeyName"),
+    ),
+    grant(types.REPOSITORY_MEMBER, "location", "repository"),
+    Row(
+        types.FUNCTION,
+        inputs={
+            **nested("name", "location", "description", "kmsKeyName"),
+            "buildConfig": {
+                **nested("runtime", "entryPoint", "serviceAccount", "dockerRepository"),
+                "source": {"storageSource": nested("bucket", "object", "generation")},
+            },
+            "serviceConfig": {
+                **nested("availableCpu", "availableMemory", "timeoutSeconds", "minInstanceCount"),
+                **nested("maxInstanceCount", "maxInstanceRequestConcurrency", "ingressSettings"),
+                **nested("allTrafficOnLatestRevision", "serviceAccountEmail", "environmentVariables"),
+                "directVpcEgress": None,
+                "directVpcNetworkInterfaces": nested("network", "subnetwork", "tags"),
+            },
+        },
+        id="projects/{project}/locations/{location}/functions/{name}",
+        outputs=_function,
+        fixed=("name", "location", "kmsKeyName"),
+        auto="name",
+        check=_check,
+    ),
+    grant(types.SERVICE_BINDING, "location", "name", many=True),
+    grant(types.SERVICE_MEMBER, "location", "name"),
+)

@@ -1,0 +1,56 @@
+"""Firestore databases and the settings of their fields."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from serverless_ai_local.gcp import types
+from serverless_ai_local.gcp.registry import Deployed
+from serverless_ai_local.gcp.resources.row import ResourceError, Row, nested
+
+ABANDON: Final = "ABANDON"
+"""The provider's own default: the database is let go of, and stays."""
+
+
+def _leave(deployed: Deployed) -> bool:
+    policy = deployed.inputs.get("deletionPolicy", ABANDON)
+    if policy == ABANDON:
+        return True
+    if deployed.inputs.get("deleteProtectionState") == "DELETE_PROTECTION_ENABLED":
+        raise ResourceError(
+            f"Database {deployed.id} cannot be deleted: it has delete protection; deploy it once with "
+            "DELETE_PROTECTION_DISABLED"
+        )
+    return False
+
+
+ROWS: Final = (
+    Row(
+        types.DATABASE,
+        inputs={
+            **nested("name", "locationId", "type", "pointInTimeRecoveryEnablement", "deleteProtectionState"),
+            "concurrencyMode": None,
+            "cmekConfig": nested("kmsKeyName"),
+        },
+        id="projects/{project}/databases/{name}",
+        outputs=lambda setting, inputs: {"uid": setting.uid, "etag": setting.uid},
+        fixed=("name", "locationId", "cmekConfig"),
+        auto="name",
+        leave=_leave,
+        defaults={"deleteProtectionState": "DELETE_PROTECTION_DISABLED", "concurrencyMode": "PESSIMISTIC"},
+    ),
+    Row(
+        types.FIELD,
+        inputs={
+            **nested("database", "collection", "field"),
+            "ttlConfig": nested("state"),
+            "indexConfig": {"indexes": nested("order", "arrayConfig", "queryScope")},
+        },
+        id="projects/{project}/databases/{database}/collectionGroups/{collection}/fields/{field}",
+        outputs=lambda setting, inputs: {
+            "name": f"projects/{setting.project}/databases/{inputs['database']}"
+            f"/collectionGroups/{inputs['collection']}/fields/{inputs['field']}"
+        },
+        fixed=("database", "collection", "field"),
+    ),
+)

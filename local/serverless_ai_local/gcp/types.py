@@ -1,0 +1,26 @@
+"""Pulumi's names of the resource types that services look for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ACCOUNT: Final = "gcp:serviceaccount/account:Account"
+API: Final = "gcp:apigateway/api:Api"
+API_CONFIG: Final = "gcp:apigateway/apiConfig:ApiConfig"
+BUCKET: Final = "gcp:storage/bucket:Bucket"
+CUSTOM_ROLE: Final = "gcp:projects/iAMCustomRole:IAMCustomRole"
+DATABASE: Final = "gcp:firestore/database:Database"
+FIELD: Final = "gcp:firestore/field:Field"
+FUNCTION: Final = "gcp:cloudfunctionsv2/function:Function"
+GATEWAY: Final = "gcp:apigateway/gateway:Gateway"
+JOB: Final = "gcp:cloudscheduler/job:Job"
+OBJECT: Final = "gcp:storage/bucketObject:BucketObject"
+PROJECT_MEMBER: Final = "gcp:projects/iAMMember:IAMMember"
+REPOSITORY: Final = "gcp:artifactregistry/repository:Repository"
+REPOSITORY_MEMBER: Final = "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember"
+SERVICE_BINDING: Final = "gcp:cloudrunv2/serviceIamBinding:ServiceIamBinding"
+SERVICE_MEMBER: Final = "gcp:cloudrunv2/serviceIamMember:ServiceIamMember"
+SUBSCRIPTION: Final = "gcp:pubsub/subscription:Subscription"
+SUBSCRIPTION_MEMBER: Final = "gcp:pubsub/subscriptionIAMMember:SubscriptionIAMMember"
+TOPIC: Final = "gcp:pubsub/topic:Topic"
+TOPIC_MEMBER: Final = "gcp:pubsub/topicIAMMember:TopicIAMMember"
