@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from aws_world import AwsWorld
+from gcp_world import GcpWorld
 from world import World
 
 from serverless_ai_local import launch
@@ -15,7 +16,7 @@ from serverless_ai_local.targets.cdk import Cdk
 from serverless_ai_local.targets.pulumi_program import PulumiProgram
 
 PROGRAMS = Path(__file__).parent / "programs"
-TARGETS = ("cdk", "pulumi-aws")
+TARGETS = ("cdk", "pulumi-aws", "pulumi-gcp")
 
 
 @pytest.fixture(scope="session", params=TARGETS)
@@ -45,14 +46,15 @@ def deployment(target: str, cloud: RunningCloud, issuer: str) -> Cdk | PulumiPro
         cdk.bootstrap()
         return cdk
     return PulumiProgram(
-        cloud=cloud, program_dir=PROGRAMS / "pulumi_aws", stack="test", config={"issuer": issuer}
+        cloud=cloud, program_dir=PROGRAMS / target.replace("-", "_"), stack="test", config={"issuer": issuer}
     )
 
 
 @pytest.fixture(scope="session")
 def deployed_world(target: str, cloud: RunningCloud, deployment: Cdk | PulumiProgram) -> World:
     deployed = deployment.deploy("Scenario") if isinstance(deployment, Cdk) else deployment.deploy()
-    return AwsWorld(target=target, cloud=cloud, outputs=deployed.outputs)
+    kind = GcpWorld if target == "pulumi-gcp" else AwsWorld
+    return kind(target=target, cloud=cloud, outputs=deployed.outputs)
 
 
 @pytest.fixture
