@@ -2,22 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
-BLOCKED = """
-import sys
-class Missing:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {blocked!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Missing())
-"""
-
-
-def python(code: str, *, without: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    script = BLOCKED.format(blocked=without) + code
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+from blocked import python
 
 
 def test_a_missing_sdk_is_an_import_error_that_names_the_extra():

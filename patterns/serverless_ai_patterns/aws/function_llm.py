@@ -5,8 +5,9 @@ from __future__ import annotations
 from serverless_ai_patterns.aws import policy
 from serverless_ai_patterns.aws.policy import Statement
 from serverless_ai_patterns.function_llm import FunctionLlmSettings
+from serverless_ai_patterns.function_llm.handler import handler_config
 from serverless_ai_patterns.models import Model
-from serverless_ai_runtime.config import FunctionLlmConfig, to_env
+from serverless_ai_runtime.config import to_env
 
 
 def environment(
@@ -20,20 +21,13 @@ def environment(
 ) -> dict[str, str]:
     """The function's variables. Names and URLs may be a tool's tokens; an empty string is "not made"."""
     return to_env(
-        FunctionLlmConfig(
+        handler_config(
+            settings,
             model=model.id,
-            system_prompt=settings.llm.system_prompt,
-            max_output_tokens=settings.llm.max_output_tokens,
-            context_tokens=settings.llm.context_tokens,
-            history_turns=settings.sessions.history_turns,
-            session_ttl_s=settings.sessions.ttl_hours * 3600,
-            caller_tokens_per_day=settings.budget.caller_tokens_per_day,
-            total_tokens_per_day=settings.budget.total_tokens_per_day,
             store=table_name,
             destination=destination_url,
             guardrail_id=guardrail_id,
             guardrail_version=guardrail_version,
-            log_content=settings.function.log_content,
         )
     )
 

@@ -7,8 +7,9 @@ from typing import Final
 from serverless_ai_patterns.azure.events import EVENTS
 from serverless_ai_patterns.azure.schedule import ncrontab
 from serverless_ai_patterns.function_llm import FunctionLlmSettings
+from serverless_ai_patterns.function_llm.handler import handler_config
 from serverless_ai_patterns.function_settings import FunctionSettings
-from serverless_ai_runtime.config import AzureEdgeConfig, FunctionLlmConfig, azure_settings, to_env
+from serverless_ai_runtime.config import AzureEdgeConfig, azure_settings, to_env
 
 MEMORY_MB: Final = (2048, 4096)
 """Sizes that Flex Consumption has everywhere; 512 is refused in places (azure-rest-api-specs issue 40898)."""
@@ -34,22 +35,13 @@ def environment(
     destination_url: str = "",
 ) -> dict[str, str]:
     """The app's settings as far as they are ours. An empty URL is "not made"."""
-    pattern = FunctionLlmConfig(
+    pattern = handler_config(
+        settings,
         model=deployment,
         model_endpoint=model_endpoint,
-        system_prompt=settings.llm.system_prompt,
-        max_output_tokens=settings.llm.max_output_tokens,
-        context_tokens=settings.llm.context_tokens,
-        history_turns=settings.sessions.history_turns,
-        session_ttl_s=settings.sessions.ttl_hours * 3600,
-        caller_tokens_per_day=settings.budget.caller_tokens_per_day,
-        total_tokens_per_day=settings.budget.total_tokens_per_day,
         store=store_url,
         destination=destination_url,
-        # Content filtering is the deployment's own: there is nothing for the handler to name.
-        guardrail_id="",
-        guardrail_version="",
-        log_content=settings.function.log_content,
+        # Content filtering is the deployment's own: there is no guardrail for the handler to name.
     )
     schedule = settings.events.schedule
     edge = AzureEdgeConfig(

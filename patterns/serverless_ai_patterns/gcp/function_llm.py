@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from serverless_ai_patterns.function_llm import FunctionLlmSettings, Jwt
+from serverless_ai_patterns.function_llm.handler import handler_config
 from serverless_ai_patterns.function_settings import FunctionSettings
 from serverless_ai_patterns.gcp.events import DELIVERIES, subscription_filter
 from serverless_ai_patterns.gcp.gateway import check_audiences
 from serverless_ai_patterns.models import Model
 from serverless_ai_patterns.unix_cron import unix_cron
-from serverless_ai_runtime.config import FunctionLlmConfig, GcpEdgeConfig, to_env
+from serverless_ai_runtime.config import GcpEdgeConfig, to_env
 
 COLLECTION: Final = "records"
 """The collection of the state database that holds the pattern's records."""
@@ -118,21 +119,13 @@ def environment(
     `store` is what the function of that name here returns, `destination` and `dead_letters` are topics
     (projects/P/topics/T), `gateway` and `deliverer` accounts' unique ids.
     """
-    pattern = FunctionLlmConfig(
+    pattern = handler_config(
+        settings,
         model=model.id,
-        system_prompt=settings.llm.system_prompt,
-        max_output_tokens=settings.llm.max_output_tokens,
-        context_tokens=settings.llm.context_tokens,
-        history_turns=settings.sessions.history_turns,
-        session_ttl_s=settings.sessions.ttl_hours * 3600,
-        caller_tokens_per_day=settings.budget.caller_tokens_per_day,
-        total_tokens_per_day=settings.budget.total_tokens_per_day,
+        model_endpoint=f"projects/{project}/locations/{model.regions[0]}",
         store=store,
         destination=destination,
         guardrail_id=GUARDRAIL if settings.llm.guardrail else "",
-        guardrail_version="",
-        log_content=settings.function.log_content,
-        model_endpoint=f"projects/{project}/locations/{model.regions[0]}",
     )
     edge = GcpEdgeConfig(
         gateway=gateway,
