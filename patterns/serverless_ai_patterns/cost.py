@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from serverless_ai_patterns.aws import prices
 from serverless_ai_patterns.aws.prices import Price
+from serverless_ai_patterns.azure import prices as azure
 from serverless_ai_patterns.function_llm import FunctionLlmSettings
+from serverless_ai_patterns.gcp import prices as gcp
 from serverless_ai_patterns.models import Model
 from serverless_ai_patterns.validation import in_range, typed
 
@@ -63,15 +65,21 @@ _TRAFFIC_LIMITS = {
 
 
 def idle_monthly(resources: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[CostLine]:
-    """A line for each resource (name, CloudFormation type, properties), free ones included.
+    """A line for each resource (name, CloudFormation or Pulumi type, properties), free ones included.
 
     Raises `prices.UnpricedError`, a ValueError, for a resource of unknown price: none can hide its cost.
     """
     deployed = list(resources)
     peers = {name: (kind, properties) for name, kind, properties in deployed}
-    return [
-        CostLine(name, kind, *prices.idle(kind, properties, peers)) for name, kind, properties in deployed
-    ]
+    return [CostLine(name, kind, *_idle(kind, properties, peers)) for name, kind, properties in deployed]
+
+
+def _idle(
+    kind: str, properties: Mapping[str, Any], peers: Mapping[str, tuple[str, Mapping[str, Any]]]
+) -> prices.Idle:
+    """By the cloud that the type says: Pulumi's begin with their package."""
+    elsewhere = {"azure-native": azure, "gcp": gcp}.get(kind.partition(":")[0])
+    return prices.idle(kind, properties, peers) if elsewhere is None else elsewhere.idle(kind, properties)
 
 
 def per_thousand_requests(
