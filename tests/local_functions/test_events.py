@@ -308,6 +308,8 @@ def test_an_object_in_a_bucket_is_an_event_like_any_other(cloud: LocalCloud) -> 
 
 BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
+SPAN = {"StartTime": "2026-01-01T00:00:00Z", "EndTime": "2026-01-02T00:00:00Z"}
+METRIC = {"Namespace": "N", "MetricName": "m", "Period": 60}
 
 
 @pytest.mark.parametrize(
@@ -322,9 +324,16 @@ FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
                                              "destinationArn": FUNCTION}),
         ("lambda", "create_function_url_config", {"FunctionName": "f", "AuthType": "NONE"}),
         ("cloudwatch", "put_composite_alarm", {"AlarmName": "c", "AlarmRule": "ALARM(x)"}),
+        ("cloudwatch", "get_metric_statistics", {**METRIC, **SPAN, "ExtendedStatistics": ["p95"]}),
+        ("cloudwatch", "get_metric_data", {**SPAN, "MetricDataQueries": [
+            {"Id": "a", "MetricStat": {"Metric": {"Namespace": "N"}, "Period": 60, "Stat": "p95"}}]}),
+        ("cloudwatch", "get_metric_data", {**SPAN, "MetricDataQueries": [{"Id": "a", "Expression": "1"}]}),
+        ("apigateway", "create_rest_api", {"name": "r"}),
+        ("apigatewayv2", "create_api", {"Name": "w", "ProtocolType": "WEBSOCKET"}),
+        ("apigatewayv2", "create_api", {"Name": "q", "ProtocolType": "HTTP", "Target": FUNCTION}),
     ],
 )  # fmt: skip
-def test_triggers_that_nothing_would_act_on_are_refused_by_name(
+def test_what_nothing_would_act_on_is_refused_by_name(
     cloud: LocalCloud, service: str, operation: str, settings: dict[str, Any]
 ) -> None:
     name = operation.title().replace("_", "")

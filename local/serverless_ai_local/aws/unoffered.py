@@ -11,6 +11,8 @@ from serverless_ai_local.aws.api import ApiError, Call, Handler, Operations
 from serverless_ai_local.aws.calls import parameters, section
 
 NEVER: Final = (
+    ("apigateway", "CreateRestApi"),
+    ("apigateway", "ImportRestApi"),
     ("events", "CreateArchive"),
     ("events", "StartReplay"),
     ("events", "CreateConnection"),
@@ -20,6 +22,8 @@ NEVER: Final = (
     ("monitoring", "PutCompositeAlarm"),
     ("monitoring", "PutAnomalyDetector"),
 )
+_QUICK_CREATE: Final = ("Target", "RouteKey", "CredentialsArn")
+_STATISTICS: Final = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 
 
 class Unoffered:
@@ -32,10 +36,36 @@ class Unoffered:
         """See `api.Operations`."""
         return {
             **dict.fromkeys(NEVER, _refuse),
+            ("apigateway", "CreateApi"): self._create_api,
+            ("monitoring", "GetMetricStatistics"): self._statistics,
+            ("monitoring", "GetMetricData"): self._data,
             ("sns", "Subscribe"): self._subscribe,
             ("s3", "PutBucketNotificationConfiguration"): self._notify,
             ("logs", "PutSubscriptionFilter"): self._subscribe_to_logs,
         }
+
+    def _create_api(self, call: Call) -> Response:
+        given = parameters(call)
+        if given.get("ProtocolType") != "HTTP":
+            raise _refusal(call, f"with the protocol {given.get('ProtocolType')}; HTTP is offered")
+        for name in _QUICK_CREATE:
+            if given.get(name):
+                raise _refusal(call, f"with {name}; CreateIntegration and CreateRoute are offered")
+        return self._forward(call)
+
+    def _statistics(self, call: Call) -> Response:
+        if parameters(call).get("ExtendedStatistics"):
+            raise _refusal(call, f"with ExtendedStatistics; {', '.join(_STATISTICS)} are offered")
+        return self._forward(call)
+
+    def _data(self, call: Call) -> Response:
+        queries: list[Mapping[str, Any]] = parameters(call).get("MetricDataQueries") or []
+        for query in queries:
+            statistic = section(query, "MetricStat").get("Stat")
+            if statistic not in _STATISTICS:
+                asked = f"the statistic {statistic}" if statistic else "metric math"
+                raise _refusal(call, f"of {asked}; {', '.join(_STATISTICS)} are offered")
+        return self._forward(call)
 
     def _subscribe(self, call: Call) -> Response:
         if parameters(call).get("Protocol") == "lambda":
