@@ -24,7 +24,9 @@ from serverless_ai_local.aws.moto_gaps import MotoGaps
 from serverless_ai_local.aws.provider import Context
 from serverless_ai_local.aws.resource_policies import Service
 from serverless_ai_local.aws.resources import registry
+from serverless_ai_local.azure.azure import Azure
 from serverless_ai_local.doors.cloudformation import CloudFormation
+from serverless_ai_local.functions.asynchronous import retry_seconds
 from serverless_ai_local.gateway.authorisation import Authorisation
 from serverless_ai_local.gateway.http_api import SERVICE, HttpApis
 from serverless_ai_local.gateway.jwt_authorizer import JwtVerifier
@@ -64,11 +66,13 @@ class Cloud:
             self._events.metrics,
         )
         self._google = Google(url, models, self._ledger)
+        self._azure = Azure(url, models, self._ledger, retry_s=retry_seconds())
         self._admin = Admin(
             self._routes(),
             Issuer(url).routes(),
             models.routes(),
             self._google.routes(),
+            self._azure.routes(),
             self._events.routes(),
         )
 
@@ -78,6 +82,8 @@ class Cloud:
         request = sent(environ)
         if Google.addressed(request.path):
             answer = self._google(request)
+        elif Azure.addressed(request.path):
+            answer = self._azure(request, environ["REMOTE_ADDR"])
         elif HttpApis.addressed(request) is not None:
             answer = self._apis(request, environ["REMOTE_ADDR"], environ["SERVER_PROTOCOL"])
         else:
@@ -88,11 +94,13 @@ class Cloud:
         """Let schedules and alarms tick."""
         self._events.start()
         self._google.start()
+        self._azure.start()
 
     def close(self) -> None:
         """Stop function processes and everything that runs on its own."""
         self._apis.close()
         self._google.stop()
+        self._azure.close()
         self._events.stop()
 
     def _context(self, region: str, stack: str) -> Context:

@@ -22,7 +22,7 @@ def _ids(context: func.Context) -> Ids:
     return Ids(context.invocation_id, context.trace_context.trace_parent or "")
 
 
-@app.route("chat", methods=["POST"])
+@app.route("chat", trigger_arg_name="request", methods=["POST"])
 def chat(request: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     headers = cast("Mapping[str, str]", request.headers)
     response = entry.chat(request.get_body(), headers.get(HEADER, ""), _ids(context))

@@ -11,6 +11,7 @@ import pulumi
 
 from serverless_ai_local.doors.pulumi import reflection
 from serverless_ai_local.doors.pulumi.assets import Archive, Asset
+from serverless_ai_local.doors.pulumi.clouds import DYNAMIC
 from serverless_ai_local.doors.pulumi.reflection import Many, Property, Shape
 from serverless_ai_local.doors.pulumi.values import UNKNOWN, Values, plain
 from serverless_ai_local.plain import is_list, is_mapping
@@ -22,6 +23,8 @@ WORDS: Mapping[Any, str] = {str: "a string", int: "an integer", float: "a number
 
 def resource(token: str, inputs: Values) -> list[str]:
     """What is wrong with a resource's inputs; each names the property as the program spells it."""
+    if token.startswith(f"{DYNAMIC}:"):
+        return []  # whatever its provider takes
     shape = reflection.resource(token)
     if token.startswith(reflection.PROVIDER):
         inputs = {key: _unpacked(value, shape.properties.get(key)) for key, value in inputs.items()}

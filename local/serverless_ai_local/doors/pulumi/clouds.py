@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import serverless_ai_local
 from serverless_ai_local import graph
@@ -15,6 +16,8 @@ from serverless_ai_local.doors.pulumi.results import RefusedError
 from serverless_ai_local.doors.pulumi.values import Values
 
 Consequence = Literal["none", "update", "replace"]
+DYNAMIC = "pulumi-python"
+"""The package of resources whose provider is part of the program."""
 
 
 class CloudError(Exception):
@@ -82,6 +85,13 @@ class Kind(Protocol):
         ...
 
 
+@runtime_checkable
+class OwnDiff(Protocol):
+    """A kind that says by itself whether new inputs are a change at all."""
+
+    def differs(self, target: Target, live: Live, new: Values) -> bool: ...
+
+
 class Cloud(Protocol):
     """One provider package of Pulumi, e.g. all of `aws:`."""
 
@@ -132,6 +142,11 @@ class Clouds:
         return result
 
     def _load(self, package: str) -> Cloud:
+        if package == DYNAMIC:
+            # Imported here: it needs the types above.
+            from serverless_ai_local.doors.pulumi.dynamic import DynamicCloud  # noqa: PLC0415
+
+            return DynamicCloud(lambda endpoint: self.environment(os.environ, endpoint))
         # azure-native lives in the room `azure`.
         room = package.split("-", 1)[0]
         known = _rooms()

@@ -24,6 +24,7 @@ import pulumi
 from pulumi import _types  # pyright: ignore[reportPrivateUsage] - names of properties are nowhere else
 from pulumi.runtime import rpc
 
+from serverless_ai_local.doors.pulumi.clouds import DYNAMIC
 from serverless_ai_local.doors.pulumi.results import RefusedError
 
 PROVIDER = "pulumi:providers:"
@@ -67,7 +68,9 @@ def shape(args_class: type) -> Shape:
 
 
 def outputs(token: str) -> Mapping[str, Any]:
-    """Output properties of a resource type by wire name, with their types."""
+    """Output properties of a resource type by wire name, with their types; none are known of dynamic ones."""
+    if token.startswith(f"{DYNAMIC}:"):
+        return {}
     with _LOCK:
         return _outputs(token)
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from serverless_ai_local.doors.pulumi import checks, diff, reflection, urns
 from serverless_ai_local.doors.pulumi.assets import Archive, Asset
-from serverless_ai_local.doors.pulumi.clouds import Consequence
+from serverless_ai_local.doors.pulumi.clouds import Consequence, OwnDiff
 from serverless_ai_local.doors.pulumi.config import Config
 from serverless_ai_local.doors.pulumi.registration import Registration
 from serverless_ai_local.doors.pulumi.results import RefusedError
 from serverless_ai_local.doors.pulumi.state import Entry
-from serverless_ai_local.doors.pulumi.steps import Steps, random_hex
+from serverless_ai_local.doors.pulumi.steps import Steps, live_of, random_hex
 from serverless_ai_local.doors.pulumi.urns import STACK_TYPE, Urn
 from serverless_ai_local.doors.pulumi.values import UNKNOWN, Secret, Values, known, plain, secrets_in
 from serverless_ai_local.plain import is_list, is_mapping
@@ -194,6 +194,8 @@ class Update:
         if prior is None:
             return self.steps.create(entry, secret_outputs)
         paths = diff.changed(prior.inputs, entry.inputs)
+        if paths and not self._differs(entry, prior):
+            paths = ()
         if self._consequence(entry, prior) != "none":
             paths = (*paths, PROVIDER_PATH)
         shown = tuple(path for path in paths if path not in diff.concerned(paths, request.hidden))
@@ -202,6 +204,12 @@ class Update:
         if not paths:
             return self.steps.keep(entry, prior)
         return self.steps.update(entry, prior, shown, secret_outputs)
+
+    def _differs(self, entry: Entry, prior: Entry) -> bool:
+        kind = self.steps.clouds.kind(entry.type) if entry.managed else None
+        if not isinstance(kind, OwnDiff):
+            return True
+        return kind.differs(self.steps.target(entry.settings), live_of(prior), plain(entry.inputs))
 
     def _must_replace(
         self, entry: Entry, prior: Entry, paths: tuple[diff.Path, ...], request: Registration

@@ -1,0 +1,1 @@
+"""Function apps: their processes, their triggers, who gets in, and how code gets into them."""

@@ -1,0 +1,58 @@
+"""What apps write, in the workspace of their Application Insights component, if their identity may write there."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from serverless_ai_local.azure.access import Access
+from serverless_ai_local.azure.entra import Principal
+from serverless_ai_local.azure.estate import Estate, Resource
+
+KEPT_LINES: Final = 20_000
+WRITE: Final = "Microsoft.Insights/Telemetry/Write"
+FUNCTION: Final = "Function"
+HOST: Final = "Host"
+_REFUSAL: Final = "The principal does not have permission to write telemetry to this component"
+
+
+class Logs:
+    """Lines by workspace. Thread-safe."""
+
+    def __init__(self, estate: Estate, access: Access, clock: Callable[[], float] = time.time) -> None:
+        self._estate, self._access, self._clock = estate, access, clock
+        self._lines: dict[str, deque[dict[str, Any]]] = {}
+        self._lock = threading.Lock()
+
+    def write(
+        self, app: str, settings: dict[str, str], who: Principal | None, category: str, text: str
+    ) -> None:
+        """One line of an app; without the right to write there it is lost, as in Azure."""
+        component = self._component(settings)
+        if component is None or who is None:
+            return
+        if not self._access.allows(who, component.id, WRITE, refusal=_REFUSAL):
+            return
+        workspace = str(component.inputs.get("workspaceResourceId", "")).lower()
+        line = {"time": self._clock(), "app": app, "category": category, "message": text}
+        with self._lock:
+            self._lines.setdefault(workspace, deque(maxlen=KEPT_LINES)).append(line)
+
+    def lines(self, workspace: str) -> list[dict[str, Any]]:
+        """All lines of a workspace by its name. Raises `LookupError`."""
+        found = self._estate.find("operationalinsights:Workspace", workspace)
+        if found is None:
+            raise LookupError(f"there is no workspace {workspace}")
+        with self._lock:
+            return list(self._lines.get(found.id.lower(), ()))
+
+    def _component(self, settings: dict[str, str]) -> Resource | None:
+        text = settings.get("APPLICATIONINSIGHTS_CONNECTION_STRING", "")
+        fields = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
+        for one in self._estate.all("applicationinsights:Component"):
+            if one.outputs.get("instrumentationKey") == fields.get("InstrumentationKey"):
+                return one
+        return None

@@ -1,0 +1,183 @@
+"""A fake of Event Grid: CloudEvents come to a topic, and go into the queues of the subscriptions they match."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from werkzeug.wrappers import Response
+
+from serverless_ai_local.azure.access import Access
+from serverless_ai_local.azure.blobs import ADD as ADD_BLOB
+from serverless_ai_local.azure.blobs import CONTAINER, WRITE, Blobs
+from serverless_ai_local.azure.calls import Call, ServiceFault, reply
+from serverless_ai_local.azure.entra import Principal
+from serverless_ai_local.azure.estate import Estate, Resource
+from serverless_ai_local.azure.event_filters import matches
+from serverless_ai_local.azure.queue_client import QueueClient
+from serverless_ai_local.azure.queues import Queues
+from serverless_ai_local.plain import is_list, is_mapping
+
+AUDIENCES: Final = ("https://eventgrid.azure.net",)
+SEND: Final = "Microsoft.EventGrid/events/send/action"
+SUBSCRIPTION: Final = "eventgrid:TopicEventSubscription"
+RETENTION_S: Final = 7 * 86_400
+MAX_BYTES: Final = 1024 * 1024
+_REQUIRED: Final = ("id", "source", "type", "specversion")
+_NO_TOKEN: Final = ServiceFault(
+    401, "Unauthorized", "The request authorization key is not authorized for this topic."
+)
+_DENIED: Final = "This request is not authorized to perform this operation using this permission."
+
+
+class EventGrid:
+    """All topics. Delivery is tried again as often as the subscription says, then the event is kept apart."""
+
+    def __init__(
+        self, estate: Estate, access: Access, queues: Queues, blobs: Blobs, *, retry_s: float
+    ) -> None:
+        """`retry_s`: seconds between two attempts (Azure: from ten seconds on, growing)."""
+        self._estate, self._access, self._queues, self._blobs = estate, access, queues, blobs
+        self._retry_s = retry_s
+        self._duplicates = 0
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+
+    def duplicate(self, times: int) -> None:
+        """Deliver the next event so many times more, as happens: delivery is at least once."""
+        with self._lock:
+            self._duplicates += times
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def __call__(self, call: Call) -> Response:
+        try:
+            return self._answer(call)
+        except ServiceFault as fault:
+            return reply({"error": {"code": fault.code, "message": fault.message}}, fault.status)
+
+    def _answer(self, call: Call) -> Response:
+        topic = self._estate.find("eventgrid:Topic", call.parts[0])
+        if topic is None:
+            raise ServiceFault(404, "ResourceNotFound", f"there is no topic {call.parts[0]}")
+        if "aeg-sas-key" in call.headers or "aeg-sas-token" in call.headers:
+            raise ServiceFault(401, "Unauthorized", "Local authentication is disabled for this topic.")
+        who = self._access.caller(call, AUDIENCES, _NO_TOKEN)
+        if call.method != "POST" or call.parts[1:] != ("api", "events"):
+            raise ServiceFault(404, "NotFound", f"{call.method} {call.target} is not offered locally")
+        refusal = f"The principal associated with access token presented with the incoming request does not have permission to send data to {topic.id}."
+        if not self._access.allows(who, topic.id, SEND, refusal=refusal):
+            raise ServiceFault(401, "Unauthorized", refusal)
+        for event in _events(call):
+            self._take(topic, event)
+        return Response(status=200)
+
+    def _take(self, topic: Resource, event: Mapping[str, Any]) -> None:
+        with self._lock:
+            times, self._duplicates = 1 + self._duplicates, 0
+        for rule in self._estate.all(SUBSCRIPTION, under=topic.id):
+            if matches(rule.inputs.get("filter") or {}, event):
+                for _ in range(times):
+                    if not self._delivered(topic, rule, event):
+                        arguments = (topic.id, rule.id, event)
+                        threading.Thread(target=self._retry, args=arguments, daemon=True).start()
+
+    def _retry(self, topic_id: str, rule_id: str, event: Mapping[str, Any]) -> None:
+        attempts = 1
+        while not self._stopped.wait(self._retry_s):
+            topic, rule = self._estate.get(topic_id), self._estate.get(rule_id)
+            if topic is None or rule is None:
+                return
+            policy: Mapping[str, Any] = rule.inputs.get("retryPolicy") or {}
+            if attempts >= int(policy.get("maxDeliveryAttempts", 30)):
+                self._bury(topic, rule, event, attempts)
+                return
+            attempts += 1
+            if self._delivered(topic, rule, event):
+                return
+
+    def _delivered(self, topic: Resource, rule: Resource, event: Mapping[str, Any]) -> bool:
+        destination = rule.inputs["deliveryWithResourceIdentity"]["destination"]
+        account = self._estate.get(str(destination["resourceId"]))
+        if account is None:
+            return False
+        client = QueueClient(
+            estate=self._estate,
+            access=self._access,
+            queues=self._queues,
+            account=account,
+            name=str(destination["queueName"]),
+            who=_principal(topic),
+        )
+        ttl = float(destination.get("queueMessageTimeToLiveInSeconds", RETENTION_S))
+        try:
+            client.put(b64encode(json.dumps(event).encode()).decode(), ttl_s=ttl)
+        except ServiceFault:
+            return False
+        return True
+
+    def _bury(self, topic: Resource, rule: Resource, event: Mapping[str, Any], attempts: int) -> None:
+        letters: Mapping[str, Any] = rule.inputs.get("deadLetterWithResourceIdentity") or {}
+        destination: Mapping[str, Any] = letters.get("deadLetterDestination") or {}
+        account = self._estate.get(str(destination.get("resourceId", "")))
+        name = str(destination.get("blobContainerName", ""))
+        container = self._estate.find(CONTAINER, name, account.id) if account else None
+        if container is None:
+            return
+        if not self._access.allows(_principal(topic), container.id, WRITE, ADD_BLOB, refusal=_DENIED):
+            return
+        now = datetime.now(UTC)
+        letter = {
+            **event,
+            "deadletterreason": "MaxDeliveryAttemptsExceeded",
+            "deliveryattempts": attempts,
+            "lastdeliveryoutcome": "Unauthorized",
+        }
+        place = f"{topic.name}/{rule.name}".upper() + now.strftime("/%Y/%m/%d/%H/")
+        self._blobs.put(container.id, f"{place}{uuid.uuid4()}.json", json.dumps([letter]).encode())
+
+
+def _principal(topic: Resource) -> Principal:
+    identity: Mapping[str, Any] = topic.outputs.get("identity") or {}
+    return Principal(oid=str(identity.get("principalId", "")), name=topic.name)
+
+
+def _events(call: Call) -> list[Mapping[str, Any]]:
+    kind = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if len(call.body) > MAX_BYTES:
+        raise ServiceFault(413, "RequestEntityTooLarge", f"a request is at most {MAX_BYTES} bytes")
+    try:
+        given: object = json.loads(call.body)
+    except ValueError:
+        raise _bad("the body is not JSON") from None
+    if kind == "application/cloudevents+json":
+        given = [given]
+    elif kind not in ("application/cloudevents-batch+json", "application/json"):
+        raise ServiceFault(
+            415, "UnsupportedMediaType", f"the topic takes CloudEvents 1.0, not {kind or 'nothing'}"
+        )
+    if not is_list(given):
+        raise _bad("the body must be a list of CloudEvents")
+    for event in given:
+        _check(event)
+    return given
+
+
+def _check(event: object) -> None:
+    if not is_mapping(event):
+        raise _bad("an event must be a JSON object")
+    for name in _REQUIRED:
+        if not isinstance(event.get(name), str) or not event[name]:
+            raise _bad(f"a CloudEvent needs {name}")
+    if event["specversion"] != "1.0":
+        raise _bad("specversion must be 1.0")
+
+
+def _bad(message: str) -> ServiceFault:
+    return ServiceFault(400, "BadRequest", message)
