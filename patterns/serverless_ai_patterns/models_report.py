@@ -1,4 +1,4 @@
-"""The model registry as a table, for `serverless-ai models`."""
+"""The model registries as tables, for `serverless-ai models`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from serverless_ai_patterns.models import Model, Status, check_models
+from serverless_ai_patterns.models_azure import check_models_azure
+from serverless_ai_patterns.models_gcp import check_models_gcp
+
+REGISTRIES = {
+    "Amazon Bedrock": check_models,
+    "Microsoft Foundry": check_models_azure,
+    "Google Vertex AI": check_models_gcp,
+}
 
 SOON_DAYS = 90
 """An end of life nearer than this is coloured: a change of model needs its tests."""
@@ -17,8 +25,13 @@ SOON_DAYS = 90
 def print_models(console: Console | None = None, today: date | None = None) -> None:
     """Print every alias and known model with its price and the days it has left as of `today` (UTC)."""
     out = console or Console()
-    listed = check_models(today or datetime.now(UTC).date())
-    table = Table(title="Models on Bedrock (USD per million tokens)", title_justify="left")
+    day = today or datetime.now(UTC).date()
+    for service, check in REGISTRIES.items():
+        _print_registry(out, service, check(day))
+
+
+def _print_registry(out: Console, service: str, listed: list[Status]) -> None:
+    table = Table(title=f"Models on {service} (USD per million tokens)", title_justify="left")
     for column in ("Name", "Model", "In", "Out", "End of life"):
         table.add_column(column, justify="right" if column in ("In", "Out") else "left", overflow="fold")
     for status in listed:

@@ -35,4 +35,5 @@ def test_the_days_left_are_those_of_the_given_day() -> None:
 def test_the_command_prints_the_table() -> None:
     done = CliRunner().invoke(main, ["models"])
     assert done.exit_code == 0
-    assert "Models on Bedrock" in done.output
+    for service in ("Amazon Bedrock", "Microsoft Foundry", "Google Vertex AI"):
+        assert f"Models on {service}" in done.output
