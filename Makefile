@@ -45,9 +45,10 @@ setup: .venv/.ready-dev node_modules/.ready-dev ## Install everything for develo
 
 NEEDS_cdk        := .venv/.ready-cdk node_modules/.ready-cdk
 NEEDS_pulumi-aws := .venv/.ready-pulumi-aws
-$(if $(NEEDS_$(TARGET)),,$(error TARGET must be cdk or pulumi-aws, got "$(TARGET)"))
+NEEDS_pulumi-gcp := .venv/.ready-pulumi-gcp
+$(if $(NEEDS_$(TARGET)),,$(error TARGET must be cdk, pulumi-aws or pulumi-gcp, got "$(TARGET)"))
 
-run: $(NEEDS_$(TARGET)) ## Deploy PATTERN with TARGET (cdk or pulumi-aws) onto the local cloud and ASK it a question
+run: $(NEEDS_$(TARGET)) ## Deploy PATTERN with TARGET (cdk, pulumi-aws or pulumi-gcp) onto the local cloud and ASK it a question
 	@$(BIN)/serverless-ai run $(PATTERN) --target $(TARGET) --ask '$(subst ','\'',$(ASK))'
 
 test: setup ## Run every test

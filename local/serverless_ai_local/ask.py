@@ -1,4 +1,4 @@
-"""Ask a deployed Function + LLM endpoint over HTTP as its users do: a signed POST, no SDK of ours."""
+"""Ask a deployed Function + LLM endpoint over HTTP as its users do: a POST, signed or with a token."""
 
 from __future__ import annotations
 
@@ -37,11 +37,25 @@ def ask(
     region: str = "us-east-1",
 ) -> Reply:
     """POST the question, signed with SigV4; raises `AskError` for any answer but 200."""
-    body = json.dumps({"message": question}).encode()
+    body = _body(question)
     request = AWSRequest("POST", f"{endpoint}/chat", {"content-type": "application/json"}, body)
     SigV4Auth(Credentials(access_key, secret_key), "execute-api", region).add_auth(request)  # pyright: ignore[reportUnknownMemberType]
+    return _asked(endpoint, body, dict(request.headers.items()))
+
+
+def ask_with_token(endpoint: str, question: str, token: str) -> Reply:
+    """POST the question with a bearer token; raises `AskError` for any answer but 200."""
+    headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
+    return _asked(endpoint, _body(question), headers)
+
+
+def _body(question: str) -> bytes:
+    return json.dumps({"message": question}).encode()
+
+
+def _asked(endpoint: str, body: bytes, headers: dict[str, str]) -> Reply:
     started = time.monotonic()
-    status, text = _post(endpoint, body, dict(request.headers.items()))
+    status, text = _post(endpoint, body, headers)
     if status != 200:
         raise AskError(f"the endpoint answered {status}: {text[:500]}")
     reply: dict[str, Any] = json.loads(text)

@@ -7,8 +7,9 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
+from typing import Final
 
 import click
 from rich.console import Console
@@ -16,13 +17,14 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from serverless_ai_local import launch
-from serverless_ai_local.ask import AskError, ask
+from serverless_ai_local.ask import AskError, Reply, ask, ask_with_token
 from serverless_ai_local.commands import run_report
+from serverless_ai_local.gcp import caller as google
 from serverless_ai_local.targets import Deployed, DeployError, ProgressEvent
 from serverless_ai_patterns.catalogue import Pattern, find
 
 QUESTION = "What is a dead-letter queue for? A dead-letter queue keeps messages that could not be processed."
-TARGETS = ("cdk", "pulumi-aws")
+TARGETS = ("cdk", "pulumi-aws", "pulumi-gcp")
 
 
 @click.command()
@@ -38,12 +40,12 @@ def run(pattern: str, target: str, question: str, save_svg: Path | None) -> None
     checkout = _checkout()
     console = Console(record=save_svg is not None)
     console.print(
-        f"[bold]{entry.title}[/] by {target}, on a cloud that runs on this machine ([bold]local[/], not AWS)"
+        f"[bold]{entry.title}[/] by {target}, on a cloud on this machine ([bold]local[/], no account)"
     )
     try:
         with _cloud() as cloud:
             deployed = _deploy(console, cloud, entry, target, checkout)
-            _ask(console, deployed, question)
+            _ask(console, cloud, target, deployed, question)
             run_report.created(console, deployed.graph)
         run_report.real_account(console, entry, target)
     except (DeployError, AskError, launch.CloudError) as error:
@@ -113,15 +115,33 @@ def _with_target(
         return cdk.deploy(entry.class_name, show)
     from serverless_ai_local.targets.pulumi_program import PulumiProgram  # noqa: PLC0415
 
-    stack = entry.slug.replace("_", "-")
-    return PulumiProgram(cloud=cloud, program_dir=checkout / "pulumi/stacks/aws", stack=stack).deploy(show)
+    program = PulumiProgram(
+        cloud=cloud,
+        program_dir=checkout / "pulumi/stacks" / target.removeprefix("pulumi-"),
+        stack=entry.slug.replace("_", "-"),
+        config=_CONFIG.get(target, {}),
+    )
+    return program.deploy(show)
 
 
-def _ask(console: Console, deployed: Deployed, question: str) -> None:
+_CONFIG: Final[Mapping[str, Mapping[str, str]]] = {"pulumi-gcp": google.CONFIG}
+"""Who may call, where the program must be told."""
+
+
+def _ask(
+    console: Console, cloud: launch.RunningCloud, target: str, deployed: Deployed, question: str
+) -> None:
     endpoint = deployed.outputs["endpoint"]
-    console.print(f"\nPOST {endpoint}/chat, signed with SigV4", highlight=False)
+    asked: dict[str, tuple[str, Callable[[], Reply]]] = {
+        "pulumi-gcp": (
+            f"with an ID token of {google.EMAIL}",
+            lambda: ask_with_token(endpoint, question, google.id_token(cloud, endpoint)),
+        ),
+    }
+    how, send = asked.get(target, ("signed with SigV4", lambda: ask(endpoint, question)))
+    console.print(f"\nPOST {endpoint}/chat, {how}", highlight=False)
     console.print(f"  [bold]question[/]  {escape(question)}", highlight=False)
-    reply = ask(endpoint, question)
+    reply = send()
     console.print(f"  [bold]answer[/]    {escape(reply.answer)}", highlight=False)
     console.print(
         f"  [dim]{reply.model}, {reply.tokens} tokens, {reply.seconds * 1000:.0f} ms with a cold start[/]\n"

@@ -29,6 +29,15 @@ REAL_ACCOUNT = {
         "pulumi up -s {stack}",
         "pulumi destroy -s {stack}                    # when done",
     ),
+    "pulumi-gcp": (
+        "gcloud auth application-default login        # your own credentials",
+        "pulumi login --local && export PULUMI_CONFIG_PASSPHRASE=...",
+        "cd pulumi/stacks/gcp && pulumi stack init {stack}",
+        "pulumi config set gcp:project YOUR-PROJECT-ID",
+        'pulumi config set --path "invokers[0]" user:YOU@YOUR-DOMAIN',
+        "pulumi up -s {stack}",
+        "pulumi destroy -s {stack}                    # when done",
+    ),
 }
 
 
