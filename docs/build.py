@@ -8,17 +8,20 @@ import inspect
 import re
 import subprocess
 import tempfile
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from serverless_ai_local import launch
+from serverless_ai_local.aws.from_pulumi.aws_cloud import DIRECT, INVOKES, ROWS
+from serverless_ai_local.aws.resources import registry
 from serverless_ai_local.graph import Resource
 from serverless_ai_local.picture import dot
 from serverless_ai_local.targets.cdk import Cdk
 from serverless_ai_patterns.catalogue import CATALOGUE, Pattern
-from serverless_ai_patterns.cost import idle_monthly
+from serverless_ai_patterns.cost import idle_monthly, per_thousand_requests
+from serverless_ai_patterns.models import resolve_aws
 
 ROOT = Path(__file__).parents[1]
 # Everything switched on, so that the picture shows every part.
@@ -91,6 +94,16 @@ def creates_table(graph: Sequence[Resource]) -> str:
     return "\n".join(lines)
 
 
+def cost_table(settings: type[Any]) -> str:
+    """What a thousand requests with the default settings cost, meter by meter."""
+    chosen = settings()
+    meters = per_thousand_requests(chosen, resolve_aws(chosen.llm.model))
+    lines = ["| meter | USD per 1000 requests | how |", "|---|---|---|"]
+    lines += [f"| {line.meter} | {line.usd:.5f} | {line.why} |" for line in meters]
+    lines.append(f"| total | {sum(line.usd for line in meters):.5f} | |")
+    return "\n".join(lines)
+
+
 def permissions_table(graph: Sequence[Resource]) -> str:
     """Every statement of every role that is deployed."""
     lines = ["| role of | may | on |", "|---|---|---|"]
@@ -106,6 +119,19 @@ def permissions_table(graph: Sequence[Resource]) -> str:
     return "\n".join(lines)
 
 
+def cloudformation_types() -> str:
+    """Every CloudFormation type of the local cloud, by service."""
+    lines = ["| CloudFormation | types |", "|---|---|"]
+    return "\n".join(lines + _by_service(name.rsplit("::", 1) for name in registry()))
+
+
+def pulumi_types() -> str:
+    """Every Pulumi resource and function of the local cloud, by module, as Python imports them."""
+    lines = ["| Pulumi | resources and functions |", "|---|---|"]
+    tokens = [one.token for one in (*ROWS, *DIRECT)] + list(INVOKES)
+    return "\n".join(lines + _by_service(_imported(token) for token in tokens))
+
+
 def replaced(page: str, name: str, content: str) -> str:
     """`page` with what stands between the markers of `name`."""
     pattern = re.compile(rf"(<!-- {name}:begin[^>]*-->\n).*?(<!-- {name}:end -->)", re.DOTALL)
@@ -119,6 +145,7 @@ def pages(pattern: Pattern, default: Sequence[Resource], everything: Sequence[Re
     front, own = ROOT / "README.md", ROOT / "patterns/serverless_ai_patterns" / pattern.slug / "README.md"
     page = own.read_text()
     page = replaced(page, "settings", settings_table(pattern.settings))
+    page = replaced(page, "cost", cost_table(pattern.settings))
     page = replaced(page, "creates", creates_table(default))
     page = replaced(page, "permissions", permissions_table(everything))
     return {
@@ -128,13 +155,37 @@ def pages(pattern: Pattern, default: Sequence[Resource], everything: Sequence[Re
     }
 
 
+def local_cloud() -> dict[Path, str]:
+    """The page of the local cloud, as it should be."""
+    path = ROOT / "docs/local-cloud.md"
+    page = replaced(path.read_text(), "cloudformation", cloudformation_types())
+    return {path: replaced(page, "pulumi", pulumi_types())}
+
+
 def main() -> None:
     """Write everything anew."""
+    for path, content in local_cloud().items():
+        path.write_text(content)
     for pattern in CATALOGUE:
         for path, content in pages(pattern, deployed(pattern), deployed(pattern, EVERYTHING)).items():
             path.write_text(content)
     command = ["serverless-ai", "run", "function_llm", "--save-svg", str(ROOT / "docs/pictures/run.svg")]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def _by_service(names: Iterable[Sequence[str]]) -> list[str]:
+    """A row for each service with what it has."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for service, name in sorted(map(tuple, names)):
+        found[service].append(f"`{name}`")
+    return [f"| `{service}` | {', '.join(names)} |" for service, names in found.items()]
+
+
+def _imported(token: str) -> tuple[str, str]:
+    """`aws:lambda/function:Function` -> `pulumi_aws.lambda_`, `Function`."""
+    module, name = token.removeprefix("aws:").split("/")[0], token.rsplit(":", 1)[1]
+    where = {"index": "pulumi_aws", "lambda": "pulumi_aws.lambda_"}.get(module, f"pulumi_aws.{module}")
+    return where, re.sub(r"(?=[A-Z])", "_", name).lower() if name[0].islower() else name
 
 
 def _field_docs(kind: type[Any]) -> dict[str, str]:

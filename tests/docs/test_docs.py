@@ -119,6 +119,10 @@ def environment(cloud: RunningCloud, endpoint: str, model_server: None) -> dict[
     }
 
 
+def test_the_page_of_the_local_cloud_lists_what_it_has(build: ModuleType) -> None:
+    assert {path: path.read_text() for path in build.local_cloud()} == build.local_cloud(), "run `make docs`"
+
+
 @pytest.mark.parametrize("pattern", [pattern.slug for pattern in CATALOGUE])
 def test_tables_and_picture_are_those_of_a_deployment(build: ModuleType, pattern: str) -> None:
     entry = find(pattern)

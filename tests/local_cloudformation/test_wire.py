@@ -106,3 +106,9 @@ def test_an_answer_that_the_model_does_not_know_is_a_mistake_of_ours() -> None:
 def test_a_malformed_request_is_refused_with_its_place(fields: dict[str, str], complaint: str) -> None:
     with pytest.raises(ApiError, match=complaint):
         SERVICE.parse("CreateStack", sent("CreateStack", fields))
+
+
+def test_a_part_of_a_request_that_nothing_here_reads_is_refused_by_name() -> None:
+    imported = {"ResourcesToImport.member.1.ResourceIdentifier.entry.1.key": "QueueUrl"}
+    with pytest.raises(ApiError, match=r"ResourcesToImport.ResourceIdentifier is not supported by the local"):
+        SERVICE.parse("CreateChangeSet", sent("CreateChangeSet", {"StackName": "S", **imported}))

@@ -19,6 +19,7 @@ from serverless_ai_local.plain import is_mapping
 
 _ILLEGAL_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PROTOCOL_FIELDS = frozenset({"Action", "Version"})
+_SCALARS = frozenset({"boolean", "integer", "long", "string"})
 
 Shape = Any
 """A botocore shape; botocore ships no types."""
@@ -106,6 +107,8 @@ def _value(shape: Shape, node: Any, place: str) -> Any:
         return _structure(shape, node, place)
     if shape.type_name == "list":
         return _members_of(shape, node, place)
+    if shape.type_name not in _SCALARS:
+        raise ApiError("ValidationError", f"{place} is not supported by the local cloud")
     if not isinstance(node, str):
         raise ApiError("MalformedQueryString", f"{place} must be a single value")
     if shape.type_name == "boolean":
@@ -114,9 +117,7 @@ def _value(shape: Shape, node: Any, place: str) -> Any:
         if not node.lstrip("-").isdecimal():
             raise ApiError("ValidationError", f"{place} must be a whole number, got {node!r}")
         return int(node)
-    if shape.type_name == "string":
-        return node if not shape.enum else _one_of(node, {value: value for value in shape.enum}, place)
-    raise ApiError("ValidationError", f"{place} is not supported by the local cloud")
+    return node if not shape.enum else _one_of(node, {value: value for value in shape.enum}, place)
 
 
 def _members_of(shape: Shape, node: Any, place: str) -> list[Any]:
