@@ -49,7 +49,7 @@ NEEDS_pulumi-gcp := .venv/.ready-pulumi-gcp
 $(if $(NEEDS_$(TARGET)),,$(error TARGET must be cdk, pulumi-aws or pulumi-gcp, got "$(TARGET)"))
 
 run: $(NEEDS_$(TARGET)) ## Deploy PATTERN with TARGET (cdk, pulumi-aws or pulumi-gcp) onto the local cloud and ASK it a question
-	@$(BIN)/serverless-ai run $(PATTERN) --target $(TARGET) --ask '$(subst ','\'',$(ASK))'
+	@$(BIN)/serverless-ai run $(PATTERN) --target $(TARGET) --ask '$(subst ','\'',$(value ASK))'
 
 test: setup ## Run every test
 	@$(BIN)/python -m pytest -q
