@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from aws_world import AwsWorld
+from azure_world import AzureWorld
 from gcp_world import GcpWorld
 from world import World
 
@@ -16,7 +17,8 @@ from serverless_ai_local.targets.cdk import Cdk
 from serverless_ai_local.targets.pulumi_program import PulumiProgram
 
 PROGRAMS = Path(__file__).parent / "programs"
-TARGETS = ("cdk", "pulumi-aws", "pulumi-gcp")
+TARGETS = ("cdk", "pulumi-aws", "pulumi-azure", "pulumi-gcp")
+WORLDS = {"pulumi-azure": AzureWorld, "pulumi-gcp": GcpWorld}
 
 
 @pytest.fixture(scope="session", params=TARGETS)
@@ -53,7 +55,7 @@ def deployment(target: str, cloud: RunningCloud, issuer: str) -> Cdk | PulumiPro
 @pytest.fixture(scope="session")
 def deployed_world(target: str, cloud: RunningCloud, deployment: Cdk | PulumiProgram) -> World:
     deployed = deployment.deploy("Scenario") if isinstance(deployment, Cdk) else deployment.deploy()
-    kind = GcpWorld if target == "pulumi-gcp" else AwsWorld
+    kind = WORLDS.get(target, AwsWorld)
     return kind(target=target, cloud=cloud, outputs=deployed.outputs)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -64,7 +65,7 @@ class Azure:
         sites = Sites(url, estate, EasyAuth(estate, verifier), self._host)
         management = Management(url, estate, access)
         gateways = ApiManagement(estate, Policies(verifier), management.key, sites)
-        management.checks.append(gateways.check)
+        management.checks += [gateways.check, self._events.check]
         self._services: Mapping[str, Service] = {
             place.BLOBS: blobs,
             place.COSMOS: CosmosService(url, estate, access, Items()),

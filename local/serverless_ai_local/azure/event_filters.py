@@ -8,13 +8,24 @@ from typing import Any, Final
 from serverless_ai_local.plain import is_mapping, is_number
 
 _MISSING: Final = object()
+_KEYS: Final = ("includedEventTypes", "advancedFilters")
+_DEFAULTS: Final = {"isSubjectCaseSensitive": False}
+"""Filled in by the SDK."""
+
+
+def check(wanted: Mapping[str, Any]) -> None:
+    """Raises `ValueError` naming what of a filter the local Event Grid would not act on."""
+    for key, value in wanted.items():
+        if key not in _KEYS and _DEFAULTS.get(key, _MISSING) != value:
+            raise ValueError(f"the filter {key}={value!r} is not offered locally; there are {', '.join(_KEYS)}")
+    for condition in wanted.get("advancedFilters") or ():
+        if condition.get("operatorType") not in _TESTS:
+            known = ", ".join(_TESTS)
+            raise ValueError(f"the operator {condition.get('operatorType')} is not offered locally: {known}")
 
 
 def matches(wanted: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
-    """One of the included types if there are any, and every advanced filter. Raises `ValueError` for others."""
-    for key in wanted:
-        if key not in ("includedEventTypes", "advancedFilters"):
-            raise ValueError(f"the filter {key} is not offered by the local Event Grid")
+    """One of the included types if there are any, and every advanced filter."""
     types = wanted.get("includedEventTypes")
     if types and str(event["type"]).lower() not in [str(one).lower() for one in types]:
         return False
@@ -22,14 +33,8 @@ def matches(wanted: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
 
 
 def _passes(condition: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
-    test = _TESTS.get(str(condition.get("operatorType")))
-    if test is None:
-        known = ", ".join(_TESTS)
-        raise ValueError(
-            f"the operator {condition.get('operatorType')} is not offered locally; there are {known}"
-        )
     value = _value(event, str(condition["key"]))
-    return value is not _MISSING and test(value, condition)
+    return value is not _MISSING and _TESTS[condition["operatorType"]](value, condition)
 
 
 def _value(event: Mapping[str, Any], key: str) -> Any:

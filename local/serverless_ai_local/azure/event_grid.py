@@ -18,7 +18,7 @@ from serverless_ai_local.azure.blobs import CONTAINER, WRITE, Blobs
 from serverless_ai_local.azure.calls import Call, ServiceFault, reply
 from serverless_ai_local.azure.entra import Principal
 from serverless_ai_local.azure.estate import Estate, Resource
-from serverless_ai_local.azure.event_filters import matches
+from serverless_ai_local.azure.event_filters import check, matches
 from serverless_ai_local.azure.queue_client import QueueClient
 from serverless_ai_local.azure.queues import Queues
 from serverless_ai_local.plain import is_list, is_mapping
@@ -47,6 +47,11 @@ class EventGrid:
         self._duplicates = 0
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+
+    def check(self, resource: Resource) -> None:
+        """Raises `ValueError` for a filter that would not be acted on."""
+        if resource.kind == SUBSCRIPTION:
+            check(resource.inputs.get("filter") or {})
 
     def duplicate(self, times: int) -> None:
         """Deliver the next event so many times more, as happens: delivery is at least once."""
