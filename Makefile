@@ -45,10 +45,11 @@ setup: .venv/.ready-dev node_modules/.ready-dev ## Install everything for develo
 
 NEEDS_cdk        := .venv/.ready-cdk node_modules/.ready-cdk
 NEEDS_pulumi-aws := .venv/.ready-pulumi-aws
+NEEDS_pulumi-azure := .venv/.ready-pulumi-azure
 NEEDS_pulumi-gcp := .venv/.ready-pulumi-gcp
-$(if $(NEEDS_$(TARGET)),,$(error TARGET must be cdk, pulumi-aws or pulumi-gcp, got "$(TARGET)"))
+$(if $(NEEDS_$(TARGET)),,$(error TARGET must be one of $(TARGETS), got "$(TARGET)"))
 
-run: $(NEEDS_$(TARGET)) ## Deploy PATTERN with TARGET (cdk, pulumi-aws or pulumi-gcp) onto the local cloud and ASK it a question
+run: $(NEEDS_$(TARGET)) ## Deploy PATTERN with TARGET (cdk, pulumi-aws, pulumi-azure or pulumi-gcp) onto the local cloud and ASK it a question
 	@$(BIN)/serverless-ai run $(PATTERN) --target $(TARGET) --ask '$(subst ','\'',$(value ASK))'
 
 test: setup ## Run every test

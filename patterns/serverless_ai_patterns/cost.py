@@ -77,8 +77,8 @@ def idle_monthly(resources: Iterable[tuple[str, str, Mapping[str, Any]]]) -> lis
 def _idle(
     kind: str, properties: Mapping[str, Any], peers: Mapping[str, tuple[str, Mapping[str, Any]]]
 ) -> prices.Idle:
-    """By the cloud that the type says: Pulumi's begin with their package."""
-    elsewhere = {"azure-native": azure, "gcp": gcp}.get(kind.partition(":")[0])
+    """By the cloud that the type says: Pulumi's begin with their package. Only Azure has dynamic ones."""
+    elsewhere = {"azure-native": azure, "gcp": gcp, "pulumi-python": azure}.get(kind.partition(":")[0])
     return prices.idle(kind, properties, peers) if elsewhere is None else elsewhere.idle(kind, properties)
 
 

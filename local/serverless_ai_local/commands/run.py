@@ -18,13 +18,14 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from serverless_ai_local import launch
 from serverless_ai_local.ask import AskError, Reply, ask, ask_with_token
+from serverless_ai_local.azure import caller as azure
 from serverless_ai_local.commands import run_report
 from serverless_ai_local.gcp import caller as google
 from serverless_ai_local.targets import Deployed, DeployError, ProgressEvent
 from serverless_ai_patterns.catalogue import Pattern, find
 
 QUESTION = "What is a dead-letter queue for? A dead-letter queue keeps messages that could not be processed."
-TARGETS = ("cdk", "pulumi-aws", "pulumi-gcp")
+TARGETS = ("cdk", "pulumi-aws", "pulumi-azure", "pulumi-gcp")
 
 
 @click.command()
@@ -124,7 +125,10 @@ def _with_target(
     return program.deploy(show)
 
 
-_CONFIG: Final[Mapping[str, Mapping[str, str]]] = {"pulumi-gcp": google.CONFIG}
+_CONFIG: Final[Mapping[str, Mapping[str, str]]] = {
+    "pulumi-azure": azure.CONFIG,
+    "pulumi-gcp": google.CONFIG,
+}
 """Who may call, where the program must be told."""
 
 
@@ -133,6 +137,10 @@ def _ask(
 ) -> None:
     endpoint = deployed.outputs["endpoint"]
     asked: dict[str, tuple[str, Callable[[], Reply]]] = {
+        "pulumi-azure": (
+            f"with a token of Entra for {azure.NAME}",
+            lambda: ask_with_token(endpoint, question, azure.token(cloud)),
+        ),
         "pulumi-gcp": (
             f"with an ID token of {google.EMAIL}",
             lambda: ask_with_token(endpoint, question, google.id_token(cloud, endpoint)),

@@ -29,6 +29,15 @@ REAL_ACCOUNT = {
         "pulumi up -s {stack}",
         "pulumi destroy -s {stack}                    # when done",
     ),
+    "pulumi-azure": (
+        "az login                                     # your own credentials",
+        "az ad app create --display-name {stack} --requested-access-token-version 2 --query appId",
+        "pulumi login --local && export PULUMI_CONFIG_PASSPHRASE=...",
+        "cd pulumi/stacks/azure && pulumi stack init {stack}",
+        "pulumi config set entra_client_id THAT-APP-ID",
+        "pulumi up -s {stack}",
+        "pulumi destroy -s {stack}                    # when done",
+    ),
     "pulumi-gcp": (
         "gcloud auth application-default login        # your own credentials",
         "pulumi login --local && export PULUMI_CONFIG_PASSPHRASE=...",
