@@ -89,20 +89,17 @@ def start(
     running = find(state_dir)
     if running is not None:
         raise CloudError(f"a local cloud already runs at {running.url} (pid {running.pid}, {state_dir})")
-    state_dir.mkdir(parents=True, exist_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "serverless_ai_local.server",
-        "--port",
-        str(port),
-        "--state",
-        str(state_dir),
-    ]
+    command = [sys.executable, "-m", "serverless_ai_local.server", "--port", str(port)]
+    command += ["--state", str(state_dir)]
     if parent is not None:
         command += ["--parent", str(parent)]
     log = state_dir / LOG_FILE
-    with log.open("wb") as output:
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        output = log.open("wb")
+    except OSError as error:
+        raise CloudError(f"the state directory {state_dir} cannot be written: {error.strerror}") from error
+    with output:
         process = subprocess.Popen(
             command,
             env={**os.environ, **(env or {})},
@@ -111,16 +108,37 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    try:
+        running = _ready(process, state_dir)
+    finally:
+        if running is None:  # also when Ctrl-C ended the waiting: nobody would know of it
+            _end(process)
+    if running is None:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
+        raise CloudError(
+            f"the local cloud did not start (exit code {process.returncode}, log {log}):\n{tail}"
+        )
+    return running
+
+
+def _ready(process: subprocess.Popen[bytes], state_dir: Path) -> RunningCloud | None:
+    """The cloud when it answers; None when it has ended or takes too long."""
     until = time.monotonic() + START_S
     while time.monotonic() < until and process.poll() is None:
         running = find(state_dir)
         if running is not None and running.pid == process.pid:
             return running
         time.sleep(0.02)
-    process.kill()
-    process.wait()
-    tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
-    raise CloudError(f"the local cloud did not start (exit code {process.returncode}, log {log}):\n{tail}")
+    return None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def find(state_dir: Path) -> RunningCloud | None:

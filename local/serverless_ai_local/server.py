@@ -41,13 +41,24 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def serve(port: int, state: Path, stopped: threading.Event) -> None:
-    """Bind, say where in the state directory, and serve until `stopped` is set."""
-    server = Server(HOST, port)
+    """Bind, say where in the state directory, and serve until `stopped` is set.
+
+    Exits with a word for the user when the port is taken or a variable of the environment cannot be.
+    """
+    try:
+        server = Server(HOST, port)
+    except OSError as error:
+        sys.exit(
+            f"port {port} of {HOST} cannot be had: {error.strerror}; --port chooses another, 0 a free one"
+        )
     url = f"http://{HOST}:{server.server_address[1]}"
     moto_backends.configure(url)
     from serverless_ai_local.cloud import Cloud  # noqa: PLC0415 - it reads moto's configuration when imported
 
-    cloud = server.application = Cloud(url)
+    try:
+        cloud = server.application = Cloud(url)
+    except ValueError as error:
+        sys.exit(str(error))
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
     cloud.start()
     note = state / STATE_FILE

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 
@@ -18,6 +21,15 @@ state_dir = click.option(
     envvar="SERVERLESS_AI_STATE_DIR",
     help="Where the running cloud is noted.",
 )
+
+
+@contextmanager
+def told() -> Generator[None]:
+    """What the local cloud says is wrong, without a traceback."""
+    try:
+        yield
+    except launch.CloudError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def running(state: Path) -> launch.RunningCloud:
@@ -37,13 +49,17 @@ def cloud() -> None:
 
 @cloud.command()
 @state_dir
-@click.option("--port", default=DEFAULT_PORT, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="0 takes a free one.",
+)
 def start(state_dir: Path, port: int) -> None:
     """Start the local cloud in the background."""
-    found = launch.find(state_dir)
-    if found:
-        raise click.ClickException(f"a local cloud is already running at {found.url} (pid {found.pid})")
-    started = launch.start(state_dir, port)
+    with told():
+        started = launch.start(state_dir, port)
     click.echo(f"local cloud at {started.url} (pid {started.pid}); nothing here is AWS")
     click.echo('use it:  eval "$(serverless-ai cloud env)"')
 
@@ -89,5 +105,6 @@ def env(state_dir: Path, as_json: bool) -> None:
 @click.option("--group", default="default", show_default=True)
 def fire(state_dir: Path, schedule: str, group: str) -> None:
     """Fire a schedule now instead of waiting for its time."""
-    answer = running(state_dir).admin("POST", f"schedules/{group}/{schedule}/fire")
-    click.echo(json.dumps(answer))
+    found = running(state_dir)
+    with told():
+        click.echo(json.dumps(found.admin("POST", f"schedules/{quote(group)}/{quote(schedule)}/fire")))

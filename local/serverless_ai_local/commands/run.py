@@ -20,6 +20,7 @@ from serverless_ai_local import launch
 from serverless_ai_local.ask import AskError, Reply, ask, ask_with_token
 from serverless_ai_local.azure import caller as azure
 from serverless_ai_local.commands import run_report
+from serverless_ai_local.commands.stopping import interruptible
 from serverless_ai_local.gcp import caller as google
 from serverless_ai_local.targets import Deployed, DeployError, ProgressEvent
 from serverless_ai_patterns.catalogue import Pattern, find
@@ -44,7 +45,7 @@ def run(pattern: str, target: str, question: str, save_svg: Path | None) -> None
         f"[bold]{entry.title}[/] by {target}, on a cloud on this machine ([bold]local[/], no account)"
     )
     try:
-        with _cloud() as cloud:
+        with interruptible(), _cloud() as cloud:
             deployed = _deploy(console, cloud, entry, target, checkout)
             _ask(console, cloud, target, deployed, question)
             run_report.created(console, deployed.graph)
