@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from serverless_ai_local.graph import Resource
+from serverless_ai_runtime.config import PREFIX
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +27,7 @@ class _Look:
 _HASH: Final = re.compile(r"[0-9A-F]{8}$")
 _CALLER: Final = "caller"
 _MODEL: Final = "model"
+_MODEL_VARIABLE: Final = PREFIX + "MODEL"
 _API, _FUNCTION = "AWS::ApiGatewayV2::Api", "AWS::Lambda::Function"
 _QUEUE, _LOGS = "AWS::SQS::Queue", "AWS::Logs::LogGroup"
 _HIDDEN: Final = _Look(hidden=True)
@@ -134,7 +136,7 @@ def _model(graph: Sequence[Resource]) -> list[str]:
     lines: list[str] = []
     for resource in graph:
         environment: Mapping[str, Any] = resource.properties.get("Environment", {}).get("Variables", {})
-        model = environment.get("SERVERLESS_AI_MODEL")
+        model = environment.get(_MODEL_VARIABLE)
         if resource.type == _FUNCTION and model:
             label = _quoted(f"Bedrock\n{model}")
             lines.append(f'  {_MODEL} [label={label}, color="#01a88d", penwidth=2];')

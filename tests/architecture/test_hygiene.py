@@ -13,6 +13,8 @@ from serverless_ai_runtime.config import FunctionLlmConfig, to_env
 
 ROOT = Path(__file__).parents[2]
 LONGEST_MODULE = 350
+LONGEST_TEST_MODULE = 600
+"""Tables of cases are long, and are read one by one."""
 
 
 def repository_files() -> list[Path]:
@@ -87,7 +89,8 @@ def test_names_of_the_handlers_variables_stand_in_no_module() -> None:
 def test_a_module_says_what_it_is_for_and_is_not_too_long(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert ast.get_docstring(ast.parse(text)), "a module starts with a docstring that says what it is for"
-    assert text.count("\n") <= LONGEST_MODULE
+    longest = LONGEST_TEST_MODULE if "tests" in path.parts else LONGEST_MODULE
+    assert text.count("\n") <= longest
 
 
 def test_every_file_with_tests_is_collected() -> None:

@@ -41,7 +41,6 @@ READS = {
     "sns": "list_topics",
     "sqs": "list_queues",
     "ssm": "describe_parameters",
-    "stepfunctions": "list_state_machines",
     "sts": "get_caller_identity",
 }
 

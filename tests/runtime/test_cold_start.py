@@ -26,7 +26,7 @@ NOT_WHEN_STATELESS = {
     "adapters.aws.converse_stream", "adapters.aws.dynamodb", "adapters.aws.errors",
     "adapters.aws.eventstream", "adapters.aws.sqs", "core.budget", "core.idempotency", "core.sessions",
 }  # fmt: skip
-MOST_OF_FLOOR = 1.7
+MOST_OF_FLOOR = 2.0
 ROUNDS = 15
 
 FLOOR = """

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from statistics import median
 
 import pytest
 from azure_app import Services, principal
@@ -66,13 +67,13 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def run(code: str, *arguments: str, env: Mapping[str, str]) -> tuple[float, str]:
-    """Seconds from the start of the process to its end, and what it printed."""
+    """CPU seconds of the process (the clock's depend on what else runs here), and what it printed."""
     command = [sys.executable, "-I", "-S", "-B", "-c", code, *arguments]
-    started = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, env=dict(env), capture_output=True, text=True, timeout=30, check=False)
-    seconds = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stderr
-    return seconds, done.stdout
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
 
 
 def test_only_what_is_needed_is_imported(source: str, env: dict[str, str]) -> None:
@@ -89,10 +90,8 @@ def test_only_what_is_needed_is_imported(source: str, env: dict[str, str]) -> No
 
 def test_the_first_answer_comes_soon_after_two_bare_http_calls(source: str, env: dict[str, str]) -> None:
     identity, model = env["IDENTITY_ENDPOINT"], env["IDENTITY_ENDPOINT"].replace("/MSI/token", "/openai/v1")
-    floor: list[float] = []
-    ours: list[float] = []
-    # The best of many rounds: what other processes take from this machine is not ours to answer for.
-    for _ in range(ROUNDS):
-        floor.append(run(FLOOR, identity, model, env=env)[0])
-        ours.append(run(HANDLER, source, principal(), env=env)[0])
-    assert min(ours) / min(floor) <= MOST_OF_FLOOR
+    rounds = [
+        run(HANDLER, source, principal(), env=env)[0] / run(FLOOR, identity, model, env=env)[0]
+        for _ in range(ROUNDS)
+    ]
+    assert median(rounds) <= MOST_OF_FLOOR
