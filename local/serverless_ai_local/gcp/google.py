@@ -106,16 +106,15 @@ class Google:
 
     def _service(self, path: str, sent: Sent) -> Response:
         headers = {name.lower(): value for name, value in sent.headers}
+        authorization = headers.get("authorization", "")
         vertex = VERTEX.fullmatch(path)
-        patterns = ((FIRESTORE, self._firestore), (PUBSUB, self._pubsub))
-        if vertex is None and not any(pattern.fullmatch(path) for pattern, _ in patterns):
-            raise not_offered(f"{sent.method} {path}")
-        who = self._tokens.caller(headers.get("authorization", ""))
         if vertex is not None:
-            return self._vertex(who, vertex, dict(parse_qsl(sent.query)), sent.body)
-        for pattern, service in patterns:
+            query = dict(parse_qsl(sent.query))
+            return self._vertex(self._tokens.caller(authorization), vertex, query, sent.body)
+        for pattern, service in ((FIRESTORE, self._firestore), (PUBSUB, self._pubsub)):
             found = pattern.fullmatch(path)
             if found is not None:
+                who = self._tokens.caller(authorization)
                 return reply(service(who, sent.method, found, _body(sent.body)))
         raise not_offered(f"{sent.method} {path}")
 

@@ -45,7 +45,7 @@ class GoogleTokens:
     def identity(self, token: str, *audiences: str) -> Principal:
         """Whose ID token it is; raises `TokenError`."""
         claims = self._verifier.verify(token, JwtAuthorizer(header="", issuer=ISSUER, audience=audiences), ())
-        return Principal(email=str(claims.get("email", "")), subject=str(claims["sub"]))
+        return Principal(email=str(claims.get("email", "")))
 
     def caller(self, authorization: str) -> Principal:
         """Whose access token the header holds; raises `RpcError`."""

@@ -8,6 +8,7 @@ import http.client
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from string import Formatter
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -31,6 +32,7 @@ HARMLESS: Final = (
     "userProjectOverride",
 )
 """Who asks has no bearing on the local cloud."""
+_PLACE: Final = ("project", "region")
 
 
 def _client_config(target: Target, arguments: Values) -> Values:
@@ -136,7 +138,9 @@ class RowKind:
 
     def collides(self, old: Values, new: Values) -> bool:
         """With a name that stays, the old one must go first. Grants are made before the old ones go."""
-        return not self.row.shared and "{uid}" not in self.row.id and self._same_name(old, new)
+        named = [name for _, name, _, _ in Formatter().parse(self.row.id) if name not in (None, *_PLACE)]
+        whole = all(name in old and name in new for name in named)
+        return not self.row.shared and whole and all(old[name] == new[name] for name in named)
 
     def create(self, target: Target, name: str, inputs: Values) -> Live:
         content = _content(inputs)
@@ -154,10 +158,6 @@ class RowKind:
 
     def read(self, target: Target, id: str) -> Live:  # noqa: A002 - Pulumi's word
         raise CloudError(f"{self.row.token}: existing ones cannot be read on the local cloud")
-
-    def _same_name(self, old: Values, new: Values) -> bool:
-        named = [name for name in (*old, *new) if f"{{{name}}}" in self.row.id]
-        return bool(named) and all(old.get(name) == new.get(name) for name in named)
 
 
 def _place(target: Target) -> dict[str, Any]:

@@ -30,7 +30,6 @@ class Principal:
 
     email: str
     administrator: bool = False
-    subject: str = ""
 
     @property
     def is_account(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final
 
 from serverless_ai_local.gcp import types
@@ -11,7 +10,6 @@ from serverless_ai_local.gcp.resources.row import ResourceError, Row, Setting, V
 
 PATH: Final = "/_gcp/run"
 """Functions are at this path, their region and their name."""
-CPUS: Final = range(1, 9)
 
 
 def _function(setting: Setting, inputs: Values) -> Values:
@@ -49,9 +47,11 @@ def _check(setting: Setting, inputs: Values) -> None:
     email = service.get("serviceAccountEmail")
     if email is None:
         raise ResourceError("service_config.service_account_email: here is no default service account")
-    known = {f"projects/{setting.project}/serviceAccounts/{one}" for one in (email,)}
-    if not any(one.id in known for one in setting.registry.all(types.ACCOUNT)):
-        raise ResourceError(f"service account {email} does not exist")
+    found(setting, types.ACCOUNT, f"projects/{setting.project}/serviceAccounts/{email}", "service account")
+    if service.get("ingressSettings", "ALLOW_ALL") != "ALLOW_ALL":
+        raise ResourceError(
+            "service_config.ingress_settings must be ALLOW_ALL: here is no network to be inside of"
+        )
     concurrency, cpu = service.get("maxInstanceRequestConcurrency", 1), service.get("availableCpu", "1")
     if concurrency > 1 and float(cpu) < 1:
         raise ResourceError(
@@ -60,9 +60,8 @@ def _check(setting: Setting, inputs: Values) -> None:
 
 
 def _object(setting: Setting, inputs: Values) -> Values:
-    digest = hashlib.sha256(repr(inputs.get("digest", "")).encode()).hexdigest()
     link = f"{setting.url}/storage/v1/b/{inputs['bucket']}/o/{inputs['name']}"
-    return {"outputName": inputs["name"], "selfLink": link, "md5hash": digest[:22], "generation": 1}
+    return {"outputName": inputs["name"], "selfLink": link, "generation": 1}
 
 
 def _object_check(setting: Setting, inputs: Values) -> None:

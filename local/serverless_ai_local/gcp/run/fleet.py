@@ -115,14 +115,19 @@ class Fleet:
             return max(places, key=lambda one: one.in_flight)
         if len(current) >= function.most_instances:
             return None
-        made = Instance(
-            function,
-            self._root,
-            MetadataServer(self._tokens, function.email, function.project, function.region),
-            self._services,
-            guard=self._guard,
-            log=lambda line: self.logs.add(function.name, line),
-        )
+        metadata = MetadataServer(self._tokens, function.email, function.project, function.region)
+        try:
+            made = Instance(
+                function,
+                self._root,
+                metadata,
+                self._services,
+                guard=self._guard,
+                log=lambda line: self.logs.add(function.name, line),
+            )
+        except BaseException:
+            metadata.close()
+            raise
         self._instances[function.uid].append(made)
         return made
 

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from serverless_ai_local.gcp import types
 from serverless_ai_local.gcp.registry import Deployed, Registry
-
-_MEMORY: Final = re.compile(r"(\d+)(Mi?|Gi?)B?")
-_MEBIBYTES: Final = {"M": 1, "Mi": 1, "G": 1024, "Gi": 1024}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +26,6 @@ class Function:
     timeout_s: float
     concurrency: int
     most_instances: int
-    memory_mb: int
     source: bytes = field(repr=False)
     """The zip."""
     settings: str
@@ -70,14 +64,6 @@ def read(registry: Registry, deployed: Deployed) -> Function:
         timeout_s=float(service.get("timeoutSeconds", 60)),
         concurrency=int(service.get("maxInstanceRequestConcurrency", 1)),
         most_instances=int(service.get("maxInstanceCount", 100)),
-        memory_mb=_memory(str(service.get("availableMemory", "256M"))),
         source=source.content,
         settings=json.dumps(kept, sort_keys=True),
     )
-
-
-def _memory(text: str) -> int:
-    found = _MEMORY.fullmatch(text)
-    if found is None:
-        raise LookupError(f"available_memory {text!r} is no amount such as 512Mi")
-    return int(found[1]) * _MEBIBYTES[found[2]]

@@ -43,20 +43,22 @@ class Instance:
         guard: Guard,
         log: Callable[[str], None],
     ) -> None:
-        """`services` are variables that point official libraries at this machine; `log` gets each line."""
+        """`services` are variables that point official libraries at this machine; `log` gets each line.
+
+        Raises `StartError` for a source that cannot be unpacked.
+        """
         self.function, self.revision, self.port = function, function.revision, _free_port()
         self.in_flight, self.idle_since, self.retired = 0, time.monotonic(), False
         self._guard, self._log, self._metadata = guard, log, metadata
         self._ready = threading.Lock()
         self._listens = False
         self._root = Path(tempfile.mkdtemp(prefix=f"{function.name}-", dir=under))
-        with zipfile.ZipFile(io.BytesIO(function.source)) as archive:
-            archive.extractall(self._root)
+        _unpack(function.source, self._root)
         command = [sys.executable, "-B", "-u", "-s", "-m", "functions_framework", "--host=127.0.0.1"]
         self._process = subprocess.Popen(
             [*command, f"--port={self.port}", f"--target={function.entry_point}"],
             cwd=self._root,
-            env={**services, **self._variables(), **function.environment},
+            env={**function.environment, **services, **self._variables()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -121,6 +123,14 @@ class Instance:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self._log(line.decode(errors="replace").rstrip("\r\n"))
+
+
+def _unpack(source: bytes, into: Path) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(source)) as archive:
+            archive.extractall(into)
+    except zipfile.BadZipFile:
+        raise StartError("the source is not a zip file") from None
 
 
 def _free_port() -> int:

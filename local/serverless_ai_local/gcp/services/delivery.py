@@ -67,9 +67,9 @@ class Deliveries:
         """Say what the cloud is silent about."""
         topic = subscription.inputs["deadLetterPolicy"]["deadLetterTopic"]
         _log.warning(
-            "%s: a message failed too often, but Pub/Sub's own account (%s) may not move it to the dead "
-            "letters: it needs roles/pubsub.publisher on %s and roles/pubsub.subscriber on the subscription. "
-            "It is delivered again, as in the cloud.",
+            "%s: a message failed too often, but Pub/Sub's own account (%s) may not move it to the "
+            "dead letters: it needs roles/pubsub.publisher on %s and roles/pubsub.subscriber on the "
+            "subscription. It is delivered again, as in the cloud.",
             subscription.id,
             self.agent.email,
             topic,

@@ -27,6 +27,8 @@ GET: Final = "datastore.entities.get"
 CREATE: Final = "datastore.entities.create"
 UPDATE: Final = "datastore.entities.update"
 DELETE: Final = "datastore.entities.delete"
+KEPT_S: Final = 60.0
+"""An expired document stays this long, so that whoever relies on its absence is seen."""
 MAX_WRITES: Final = 500
 MAX_BYTES: Final = 1024 * 1024 - 4
 """Of a document."""
@@ -62,9 +64,12 @@ class Firestore:
             if "ttlConfig" in field.inputs:
                 database = f"projects/{field.project}/databases/{field.inputs['database']}"
                 expiring[database, str(field.inputs["collection"])] = str(field.inputs["field"])
-        now, count = self._now(), 0
+        now, count = self._now() - timedelta(seconds=KEPT_S), 0
+        databases = self._registry.all(types.DATABASE)
+        kept_uids = {database.uid for database in databases}
         with self._lock:
-            for database in self._registry.all(types.DATABASE):
+            self._documents = {uid: kept for uid, kept in self._documents.items() if uid in kept_uids}
+            for database in databases:
                 kept = self._documents.get(database.uid, {})
                 for name, document in list(kept.items()):
                     field_path = expiring.get((database.id, name.rsplit("/", 2)[-2]))

@@ -95,8 +95,10 @@ class PubSub:
             self._queues = {uid: queue for uid, queue in self._queues.items() if uid in kept}
 
     def _move(self, subscription: Deployed, message: Message, attempts: int) -> bool:
-        """To the dead letters; whether Pub/Sub's own account may."""
+        """To the dead letters; whether they are there and Pub/Sub's own account may."""
         policy = subscription.inputs["deadLetterPolicy"]
+        if self._registry.find(types.TOPIC, policy["deadLetterTopic"]) is None:
+            return False
         agent = self._deliveries.agent
         allowed = [
             self._authority.allows(agent, PUBLISH, policy["deadLetterTopic"], service=SERVICE),

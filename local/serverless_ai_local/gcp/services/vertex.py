@@ -102,6 +102,9 @@ def chat_request(model: str, body: Mapping[str, Any]) -> ChatRequest:
     for name in ("maxOutputTokens", "temperature", "topP"):
         if name in config and not is_number(config[name]):
             raise invalid(f"Invalid value at 'generation_config.{name}', {config[name]!r}")
+    for one in body.get("safetySettings", ()):
+        if not is_mapping(one) or set(one) != {"category", "threshold"}:
+            raise invalid("safety_settings must be objects of category and threshold")
     limit = config.get("maxOutputTokens")
     if limit is not None and limit < 1:
         raise invalid("Unable to submit request because it has a maxOutputTokens value that is not positive.")
