@@ -19,7 +19,6 @@ _FIELDS: Final = (
     ("month", 1, 12, _MONTHS),
     ("year", 1970, 2199, ()),
 )
-LAST_YEAR: Final = 2199
 
 
 class ScheduleError(ValueError):

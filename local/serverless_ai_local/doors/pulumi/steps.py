@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,8 +14,6 @@ from serverless_ai_local.doors.pulumi.report import Report
 from serverless_ai_local.doors.pulumi.results import Op, RefusedError, Step
 from serverless_ai_local.doors.pulumi.state import Entry, State
 from serverless_ai_local.doors.pulumi.values import Secret, Values, leaves, plain, secrets_in
-
-RandomHex = Callable[[int], str]
 
 
 def random_hex(digits: int) -> str:
