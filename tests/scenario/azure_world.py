@@ -188,7 +188,12 @@ class AzureWorld:
                 return
             for message in messages:
                 receipt = quote(message.findtext("PopReceipt") or "")
-                send("DELETE", f"{url}/messages/{message.findtext('MessageId')}?popreceipt={receipt}", None, headers)
+                send(
+                    "DELETE",
+                    f"{url}/messages/{message.findtext('MessageId')}?popreceipt={receipt}",
+                    None,
+                    headers,
+                )
                 yield json.loads(base64.b64decode(message.findtext("MessageText") or ""))
 
     # -- model and logs -------------------------------------------------------------------------
@@ -218,7 +223,10 @@ def bearer(token: str | None) -> dict[str, str]:
 
 def principal(subject: str) -> str:
     """The header by which App Service says who calls, as anyone could write it."""
-    claims = [{"typ": "iss", "val": "https://login.microsoftonline.com/t/v2.0"}, {"typ": "sub", "val": subject}]
+    claims = [
+        {"typ": "iss", "val": "https://login.microsoftonline.com/t/v2.0"},
+        {"typ": "sub", "val": subject},
+    ]
     return base64.b64encode(json.dumps({"auth_typ": "aad", "claims": claims}).encode()).decode()
 
 

@@ -21,7 +21,7 @@ from serverless_ai_local.azure.apps.publishing import Publishing
 from serverless_ai_local.azure.apps.site import Sites
 from serverless_ai_local.azure.apps.triggers import Triggers
 from serverless_ai_local.azure.blobs import Blobs
-from serverless_ai_local.azure.calls import Call, ServiceFault, read, reply
+from serverless_ai_local.azure.calls import Call, ServiceFault, error_reply, read, reply
 from serverless_ai_local.azure.cosmos import Items
 from serverless_ai_local.azure.cosmos_service import CosmosService
 from serverless_ai_local.azure.entra import LIFETIME_S, Entra
@@ -94,9 +94,13 @@ class Azure:
         try:
             return service(call)
         except ServiceFault as fault:
-            return reply(
-                {"error": {"code": fault.code, "message": fault.message}}, fault.status, fault.headers
-            )
+            return error_reply(fault)
+        except ConnectionAbortedError:
+            raise  # a fault script wants the connection to end without an answer
+        except Exception as error:
+            traceback.print_exc()
+            text = f"the local Azure failed: {type(error).__name__}: {error}"
+            return error_reply(ServiceFault(500, "InternalServerError", text))
 
     def start(self) -> None:
         """Let triggers and timers run."""

@@ -16,7 +16,7 @@ from serverless_ai_local.plain import is_mapping
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
-    """`parts` are those of the path after the service's word, percent-decoded; header names are lower case."""
+    """`parts`: those of the path after the service's word, percent-decoded. Header names are lower case."""
 
     method: str
     parts: tuple[str, ...]
@@ -73,3 +73,8 @@ class ServiceFault(Exception):
 def reply(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer in JSON."""
     return Response(json.dumps(content), status, headers=dict(headers or {}), content_type="application/json")
+
+
+def error_reply(fault: ServiceFault) -> Response:
+    """A refusal in the form that most services of Azure have."""
+    return reply({"error": {"code": fault.code, "message": fault.message}}, fault.status, fault.headers)

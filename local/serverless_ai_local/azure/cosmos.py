@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from serverless_ai_local.plain import is_number
 
@@ -36,6 +36,18 @@ class ItemError(Exception):
 Item = Mapping[str, Any]
 
 
+class Partition(NamedTuple):
+    """Where items are: the id of their container, their partition key as JSON, and the container's TTL."""
+
+    container: str
+    key: str
+    default_ttl: int | None
+    """Seconds, or `NEVER`; None: items do not expire, whatever they say."""
+
+    def place(self, id_: str) -> tuple[str, str, str]:
+        return self.container, self.key, id_
+
+
 class Items:
     """Items by container, partition key and id."""
 
@@ -45,44 +57,41 @@ class Items:
         self._ends: dict[tuple[str, str, str], float] = {}
         self._lock = threading.Lock()
 
-    def read(self, container: str, key: str, id_: str) -> Item:
+    def read(self, partition: Partition, id_: str) -> Item:
         with self._lock:
-            return dict(self._there((container, key, id_)))
+            return dict(self._there(partition.place(id_)))
 
-    def create(self, container: str, key: str, item: Item, default_ttl: int | None) -> Item:
+    def create(self, partition: Partition, item: Item) -> Item:
         """Raises 409 if there is one."""
-        place = (container, key, str(item["id"]))
+        place = partition.place(str(item["id"]))
         with self._lock:
             if self._live(place) is not None:
                 raise ItemError(409, "Entity with the specified id already exists in the system.")
-            return self._keep(place, item, default_ttl)
+            return self._keep(place, item, partition.default_ttl)
 
-    def replace(self, container: str, key: str, item: Item, default_ttl: int | None, if_match: str) -> Item:
+    def replace(self, partition: Partition, item: Item, if_match: str) -> Item:
         """Raises 404, or 412 if `if_match` (empty: any) is not its etag."""
-        place = (container, key, str(item["id"]))
+        place = partition.place(str(item["id"]))
         with self._lock:
-            self._check_etag(self._there(place), if_match)
-            return self._keep(place, item, default_ttl)
+            _check_etag(self._there(place), if_match)
+            return self._keep(place, item, partition.default_ttl)
 
-    def patch(
-        self, container: str, key: str, id_: str, change: Mapping[str, Any], default_ttl: int | None,
-        if_match: str,
-    ) -> Item:  # fmt: skip
+    def patch(self, partition: Partition, id_: str, change: Mapping[str, Any], if_match: str) -> Item:
         """Raises 404, 412 if the condition is not met, 400 for what is not offered."""
-        place = (container, key, id_)
+        place = partition.place(id_)
         with self._lock:
             there = self._there(place)
-            self._check_etag(there, if_match)
+            _check_etag(there, if_match)
             _check_condition(there, change.get("condition"))
             changed = dict(there)
             for operation in change["operations"]:
                 _apply(changed, operation)
-            return self._keep(place, changed, default_ttl)
+            return self._keep(place, changed, partition.default_ttl)
 
-    def delete(self, container: str, key: str, id_: str, if_match: str) -> None:
-        place = (container, key, id_)
+    def delete(self, partition: Partition, id_: str, if_match: str) -> None:
+        place = partition.place(id_)
         with self._lock:
-            self._check_etag(self._there(place), if_match)
+            _check_etag(self._there(place), if_match)
             del self._items[place]
 
     def forget(self, container: str) -> None:
@@ -101,14 +110,9 @@ class Items:
             "_attachments": "attachments/",
             "_ts": int(now),
         }
-        ttl = item.get("ttl", default_ttl) if default_ttl is not None else None
-        if "ttl" in item and (
-            isinstance(ttl, bool) or not (isinstance(ttl, int) and (ttl > 0 or ttl == NEVER))
-        ):
-            if default_ttl is not None or ttl is not None:
-                raise ItemError(400, "The input ttl is invalid: it must be -1 or a positive integer.")
+        lifetime = _lifetime(item, default_ttl)
         self._items[place] = kept
-        self._ends[place] = now + ttl if ttl is not None and ttl != NEVER else float("inf")
+        self._ends[place] = now + lifetime
         return dict(kept)
 
     def _live(self, place: tuple[str, str, str]) -> dict[str, Any] | None:
@@ -124,9 +128,20 @@ class Items:
             raise ItemError(404, "Entity with the specified id does not exist in the system.")
         return item
 
-    def _check_etag(self, there: Item, if_match: str) -> None:
-        if if_match not in ("", "*", there["_etag"]):
-            raise ItemError(412, "One of the specified pre-condition is not met.")
+
+def _check_etag(there: Item, if_match: str) -> None:
+    if if_match not in ("", "*", there["_etag"]):
+        raise ItemError(412, "One of the specified pre-condition is not met.")
+
+
+def _lifetime(item: Item, default_ttl: int | None) -> float:
+    """Seconds until the item expires: its own `ttl`, if the container has TTL at all."""
+    if default_ttl is None:
+        return float("inf")
+    ttl = item.get("ttl", default_ttl)
+    if isinstance(ttl, bool) or not isinstance(ttl, int) or (ttl < 1 and ttl != NEVER):
+        raise ItemError(400, "The input ttl is invalid: it must be -1 or a positive integer.")
+    return float("inf") if ttl == NEVER else ttl
 
 
 def _check_condition(there: Item, condition: object) -> None:

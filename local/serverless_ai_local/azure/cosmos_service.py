@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from serverless_ai_local.azure import place
 from serverless_ai_local.azure.access import Access
 from serverless_ai_local.azure.calls import Call, ServiceFault, reply
-from serverless_ai_local.azure.cosmos import ItemError, Items
+from serverless_ai_local.azure.cosmos import ItemError, Items, Partition
 from serverless_ai_local.azure.entra import InvalidTokenError, Principal
 from serverless_ai_local.azure.estate import Estate, Resource
 from serverless_ai_local.plain import is_list
@@ -72,20 +72,18 @@ class CosmosService:
 
     def create(self, call: Call, container: Resource) -> Response:
         item = _item(call)
-        key = _key(call, container, item)
-        return _written(call, self._items.create(container.id, key, item, _ttl(container)), 201)
+        return _written(call, self._items.create(_partition(call, container, item), item), 201)
 
     def read(self, call: Call, container: Resource) -> Response:
-        item = self._items.read(container.id, _key(call, container), call.parts[-1])
+        item = self._items.read(_partition(call, container), call.parts[-1])
         return reply(item, headers=_headers(item))
 
     def replace(self, call: Call, container: Resource) -> Response:
         item = _item(call)
         if item["id"] != call.parts[-1]:
             raise ItemError(400, "the id of the item is not that of the request")
-        key = _key(call, container, item)
-        if_match = call.headers.get("if-match", "")
-        return _written(call, self._items.replace(container.id, key, item, _ttl(container), if_match), 200)
+        partition, if_match = _partition(call, container, item), call.headers.get("if-match", "")
+        return _written(call, self._items.replace(partition, item, if_match), 200)
 
     def patch(self, call: Call, container: Resource) -> Response:
         try:
@@ -94,19 +92,12 @@ class CosmosService:
                 raise ItemError(400, "a patch has 1 to 10 operations")
         except (ValueError, KeyError):
             raise ItemError(400, "the body must be an object with operations") from None
-        item = self._items.patch(
-            container.id,
-            _key(call, container),
-            call.parts[-1],
-            change,
-            _ttl(container),
-            call.headers.get("if-match", ""),
-        )
-        return _written(call, item, 200)
+        partition, if_match = _partition(call, container), call.headers.get("if-match", "")
+        return _written(call, self._items.patch(partition, call.parts[-1], change, if_match), 200)
 
     def delete(self, call: Call, container: Resource) -> Response:
-        key, if_match = _key(call, container), call.headers.get("if-match", "")
-        self._items.delete(container.id, key, call.parts[-1], if_match)
+        if_match = call.headers.get("if-match", "")
+        self._items.delete(_partition(call, container), call.parts[-1], if_match)
         return Response(status=204)
 
     def _caller(self, call: Call) -> Principal:
@@ -143,7 +134,7 @@ class CosmosService:
     def _about(self, account: Resource) -> dict[str, Any]:
         url = place.url(self._endpoint, place.COSMOS, account.name) + "/"
         places = [{"name": place.LOCATION, "databaseAccountEndpoint": url}]
-        level = (account.inputs.get("consistencyPolicy") or {}).get("defaultConsistencyLevel", "Session")
+        level = account.part("consistencyPolicy").get("defaultConsistencyLevel", "Session")
         return {
             "id": account.name,
             "_rid": f"{account.name}.local",
@@ -181,8 +172,8 @@ def _item(call: Call) -> dict[str, Any]:
     return item
 
 
-def _key(call: Call, container: Resource, item: Mapping[str, Any] | None = None) -> str:
-    """The partition key of the call as text; it must be that of the item."""
+def _partition(call: Call, container: Resource, item: Mapping[str, Any] | None = None) -> Partition:
+    """By the partition key of the call, which must be that of the item."""
     try:
         (value,) = json.loads(call.headers.get("x-ms-documentdb-partitionkey", ""))
     except ValueError:
@@ -192,12 +183,7 @@ def _key(call: Call, container: Resource, item: Mapping[str, Any] | None = None)
         raise ItemError(
             400, "PartitionKey extracted from document doesn't match the one specified in the header"
         )
-    return json.dumps(value)
-
-
-def _ttl(container: Resource) -> int | None:
-    """Default TTL of the container in seconds; None: items do not expire, whatever they say."""
-    return container.inputs["resource"].get("defaultTtl")
+    return Partition(container.id, json.dumps(value), container.part("resource").get("defaultTtl"))
 
 
 def _headers(item: Mapping[str, Any]) -> dict[str, str]:

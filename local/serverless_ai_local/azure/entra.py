@@ -1,4 +1,4 @@
-"""Entra ID of the local tenant: real signed tokens for people, for whoever deploys, and for managed identities.
+"""Entra ID of the local tenant: real signed tokens for people, whoever deploys, and managed identities.
 
 It gives anyone on this machine a token for any user: for this machine only.
 """
@@ -93,7 +93,7 @@ class Entra:
 
     def fetch(self, url: str) -> Mapping[str, Any]:
         """GET a JSON object as the platform does: the tenant's own documents are here, others are fetched."""
-        if url.startswith(LOGIN) or url.startswith(V1):
+        if url.startswith((LOGIN, V1)):
             if url in (V2 + _CONFIGURATION, V1.rstrip("/") + _CONFIGURATION):
                 return {"issuer": V2 if url.startswith(LOGIN) else V1, "jwks_uri": _KEYS}
             if url == _KEYS:

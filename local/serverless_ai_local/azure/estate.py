@@ -1,4 +1,4 @@
-"""Every Azure resource that exists: what was asked for and what came of it. The services read it on each call."""
+"""Every Azure resource that exists: what was asked for and what came of it. Services read it on each call."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from serverless_ai_local.plain import is_mapping
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,6 +19,20 @@ class Resource:
     name: str
     inputs: Mapping[str, Any]
     outputs: Mapping[str, Any]
+
+    def part(self, *keys: str) -> Mapping[str, Any]:
+        """The object at `keys` of its inputs; an empty one where there is none."""
+        return part(self.inputs, *keys)
+
+
+def part(values: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
+    """The object at `keys`; an empty one where there is none."""
+    found: Any = values
+    for key in keys:
+        found = found.get(key)
+        if not is_mapping(found):
+            return {}
+    return found
 
 
 Watcher = Callable[[Resource, bool], None]
@@ -64,6 +80,6 @@ class Estate:
         return [one for key, one in everything if one.kind == kind and (not under or key.startswith(prefix))]
 
     def find(self, kind: str, name: str, under: str = "") -> Resource | None:
-        """The one of a kind that has this name; names of accounts, sites and vaults are unique in the world."""
+        """The one of a kind that has this name; those of accounts and sites are unique in the world."""
         matches = (one for one in self.all(kind, under) if one.name.lower() == name.lower())
         return next(matches, None)

@@ -17,7 +17,9 @@ def check(wanted: Mapping[str, Any]) -> None:
     """Raises `ValueError` naming what of a filter the local Event Grid would not act on."""
     for key, value in wanted.items():
         if key not in _KEYS and _DEFAULTS.get(key, _MISSING) != value:
-            raise ValueError(f"the filter {key}={value!r} is not offered locally; there are {', '.join(_KEYS)}")
+            raise ValueError(
+                f"the filter {key}={value!r} is not offered locally; there are {', '.join(_KEYS)}"
+            )
     for condition in wanted.get("advancedFilters") or ():
         if condition.get("operatorType") not in _TESTS:
             known = ", ".join(_TESTS)

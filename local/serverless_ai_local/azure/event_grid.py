@@ -1,4 +1,4 @@
-"""A fake of Event Grid: CloudEvents come to a topic, and go into the queues of the subscriptions they match."""
+"""A fake of Event Grid: CloudEvents come to a topic, and go into the queues of subscriptions they match."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from werkzeug.wrappers import Response
 from serverless_ai_local.azure.access import Access
 from serverless_ai_local.azure.blobs import ADD as ADD_BLOB
 from serverless_ai_local.azure.blobs import CONTAINER, WRITE, Blobs
-from serverless_ai_local.azure.calls import Call, ServiceFault, reply
+from serverless_ai_local.azure.calls import Call, ServiceFault, error_reply
 from serverless_ai_local.azure.entra import Principal
-from serverless_ai_local.azure.estate import Estate, Resource
+from serverless_ai_local.azure.estate import Estate, Resource, part
 from serverless_ai_local.azure.event_filters import check, matches
 from serverless_ai_local.azure.queue_client import QueueClient
 from serverless_ai_local.azure.queues import Queues
@@ -51,7 +51,7 @@ class EventGrid:
     def check(self, resource: Resource) -> None:
         """Raises `ValueError` for a filter that would not be acted on."""
         if resource.kind == SUBSCRIPTION:
-            check(resource.inputs.get("filter") or {})
+            check(resource.part("filter"))
 
     def duplicate(self, times: int) -> None:
         """Deliver the next event so many times more, as happens: delivery is at least once."""
@@ -65,7 +65,7 @@ class EventGrid:
         try:
             return self._answer(call)
         except ServiceFault as fault:
-            return reply({"error": {"code": fault.code, "message": fault.message}}, fault.status)
+            return error_reply(fault)
 
     def _answer(self, call: Call) -> Response:
         topic = self._estate.find("eventgrid:Topic", call.parts[0])
@@ -76,7 +76,10 @@ class EventGrid:
         who = self._access.caller(call, AUDIENCES, _NO_TOKEN)
         if call.method != "POST" or call.parts[1:] != ("api", "events"):
             raise ServiceFault(404, "NotFound", f"{call.method} {call.target} is not offered locally")
-        refusal = f"The principal associated with access token presented with the incoming request does not have permission to send data to {topic.id}."
+        refusal = (
+            "The principal associated with access token presented with the incoming request does not have "
+            f"permission to send data to {topic.id}."
+        )
         if not self._access.allows(who, topic.id, SEND, refusal=refusal):
             raise ServiceFault(401, "Unauthorized", refusal)
         for event in _events(call):
@@ -87,7 +90,7 @@ class EventGrid:
         with self._lock:
             times, self._duplicates = 1 + self._duplicates, 0
         for rule in self._estate.all(SUBSCRIPTION, under=topic.id):
-            if matches(rule.inputs.get("filter") or {}, event):
+            if matches(rule.part("filter"), event):
                 for _ in range(times):
                     if not self._delivered(topic, rule, event):
                         arguments = (topic.id, rule.id, event)
@@ -99,7 +102,7 @@ class EventGrid:
             topic, rule = self._estate.get(topic_id), self._estate.get(rule_id)
             if topic is None or rule is None:
                 return
-            policy: Mapping[str, Any] = rule.inputs.get("retryPolicy") or {}
+            policy = rule.part("retryPolicy")
             if attempts >= int(policy.get("maxDeliveryAttempts", 30)):
                 self._bury(topic, rule, event, attempts)
                 return
@@ -108,8 +111,8 @@ class EventGrid:
                 return
 
     def _delivered(self, topic: Resource, rule: Resource, event: Mapping[str, Any]) -> bool:
-        destination = rule.inputs["deliveryWithResourceIdentity"]["destination"]
-        account = self._estate.get(str(destination["resourceId"]))
+        destination = rule.part("deliveryWithResourceIdentity", "destination")
+        account = self._estate.get(str(destination.get("resourceId", "")))
         if account is None:
             return False
         client = QueueClient(
@@ -117,7 +120,7 @@ class EventGrid:
             access=self._access,
             queues=self._queues,
             account=account,
-            name=str(destination["queueName"]),
+            name=str(destination.get("queueName", "")),
             who=_principal(topic),
         )
         ttl = float(destination.get("queueMessageTimeToLiveInSeconds", RETENTION_S))
@@ -128,8 +131,7 @@ class EventGrid:
         return True
 
     def _bury(self, topic: Resource, rule: Resource, event: Mapping[str, Any], attempts: int) -> None:
-        letters: Mapping[str, Any] = rule.inputs.get("deadLetterWithResourceIdentity") or {}
-        destination: Mapping[str, Any] = letters.get("deadLetterDestination") or {}
+        destination = rule.part("deadLetterWithResourceIdentity", "deadLetterDestination")
         account = self._estate.get(str(destination.get("resourceId", "")))
         name = str(destination.get("blobContainerName", ""))
         container = self._estate.find(CONTAINER, name, account.id) if account else None
@@ -149,7 +151,7 @@ class EventGrid:
 
 
 def _principal(topic: Resource) -> Principal:
-    identity: Mapping[str, Any] = topic.outputs.get("identity") or {}
+    identity = part(topic.outputs, "identity")
     return Principal(oid=str(identity.get("principalId", "")), name=topic.name)
 
 

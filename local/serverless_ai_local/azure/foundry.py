@@ -11,9 +11,9 @@ from typing import Any, Final
 from werkzeug.wrappers import Response
 
 from serverless_ai_local.azure.access import Access
-from serverless_ai_local.azure.calls import Call, ServiceFault, reply
+from serverless_ai_local.azure.calls import Call, ServiceFault, error_reply, reply
 from serverless_ai_local.azure.entra import Principal
-from serverless_ai_local.azure.estate import Estate, Resource
+from serverless_ai_local.azure.estate import Estate, Resource, part
 from serverless_ai_local.models.chat import (
     END,
     FILTERED,
@@ -64,9 +64,7 @@ class Foundry:
         try:
             return self._complete(call)
         except ServiceFault as fault:
-            return reply(
-                {"error": {"code": fault.code, "message": fault.message}}, fault.status, fault.headers
-            )
+            return error_reply(fault)
 
     def _complete(self, call: Call) -> Response:
         account = self._estate.find("cognitiveservices:Account", call.parts[0])
@@ -84,11 +82,11 @@ class Foundry:
             raise ServiceFault(
                 404, "DeploymentNotFound", "The API deployment for this resource does not exist."
             )
-        model: Mapping[str, Any] = deployment.inputs["properties"]["model"]
+        model: Mapping[str, Any] = deployment.part("properties", "model")
         answer = self._answer(_request(body, deployment.name))
         name = f"{model['name']}-{model.get('version', '')}".rstrip("-")
         if body.get("stream"):
-            usage = bool((body.get("stream_options") or {}).get("include_usage"))
+            usage = bool(part(body, "stream_options").get("include_usage"))
             return Response(_stream(answer, name, usage=usage), content_type="text/event-stream")
         return reply(_completion(answer, name))
 

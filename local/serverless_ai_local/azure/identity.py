@@ -1,4 +1,4 @@
-"""App Service's identity endpoint: the tokens of an app's managed identities, for who knows the app's secret."""
+"""App Service's identity endpoint: tokens of an app's managed identities, for who knows the app's secret."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Identities:
 
     def of(self, app: Resource) -> list[Resource]:
         """The user-assigned identities of an app."""
-        ids = (app.inputs.get("identity") or {}).get("userAssignedIdentities") or ()
+        ids = app.part("identity").get("userAssignedIdentities") or ()
         found = [self._estate.get(one) for one in ids]
         return [one for one in found if one is not None and one.kind == IDENTITY]
 

@@ -13,6 +13,7 @@ from serverless_ai_local.azure.calls import Call, ServiceFault, reply
 from serverless_ai_local.azure.estate import Estate, Resource
 from serverless_ai_local.azure.types import TABLE
 from serverless_ai_local.azure.types.row import Making, Type
+from serverless_ai_local.plain import is_mapping
 
 AUDIENCES: Final = ("https://management.core.windows.net", "https://management.azure.com")
 KEYS: Final = "listSecrets"
@@ -57,23 +58,22 @@ class Management:
 
     def _put(self, id_: str, body: Mapping[str, Any]) -> dict[str, Any]:
         kind, inputs = TABLE.get(str(body.get("kind"))), body.get("inputs")
-        if kind is None or not isinstance(inputs, dict):
+        if kind is None or not is_mapping(inputs):
             raise ServiceFault(400, "InvalidResourceType", f"{body.get('kind')} is not on the local cloud")
-        wanted: Mapping[str, Any] = inputs
-        if kind.id(wanted).lower() != id_.lower():
-            raise ServiceFault(400, "InvalidRequest", f"{id_} is not the id of {kind.id(wanted)}")
+        if kind.id(inputs).lower() != id_.lower():
+            raise ServiceFault(400, "InvalidRequest", f"{id_} is not the id of {kind.id(inputs)}")
         self._needs_parent(kind, id_)
-        self._check_unique(kind, id_, wanted)
+        self._check_unique(kind, id_, inputs)
         before = self._estate.get(id_)
         making = Making(
             endpoint=self._endpoint,
             id=id_,
-            name=kind.name(wanted),
-            inputs=wanted,
+            name=kind.name(inputs),
+            inputs=inputs,
             before=before.outputs if before else {},
         )
         outputs = {"name": making.name, "type": kind.arm_type, **kind.outputs(making)}
-        made = Resource(id=id_, kind=kind.kind, name=making.name, inputs=wanted, outputs=outputs)
+        made = Resource(id=id_, kind=kind.kind, name=making.name, inputs=inputs, outputs=outputs)
         for check in self.checks:
             try:
                 check(made)

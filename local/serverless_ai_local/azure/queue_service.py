@@ -1,4 +1,4 @@
-"""A fake of Queue Storage's REST API: the calls that our runtime, queue triggers and azure-storage-queue make."""
+"""A fake of Queue Storage's REST API: the calls that our runtime and azure-storage-queue make."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ class QueueService:
 
     def __init__(self, estate: Estate, access: Access, queues: Queues) -> None:
         self._estate, self._access, self._queues = estate, access, queues
+        estate.watch(self._follow)
 
     def __call__(self, call: Call) -> Response:
         try:
@@ -78,6 +79,10 @@ class QueueService:
         actions, run = operation
         allow_any(self._access, who, actions, queue)
         return run(self, call, queue)
+
+    def _follow(self, resource: Resource, exists: bool) -> None:
+        if resource.kind == "storage:Queue" and not exists:
+            self._queues.clear(resource.id)
 
     def put_message(self, call: Call, queue: Resource) -> Response:
         text = _message_text(call)
@@ -195,7 +200,7 @@ def _number(call: Call, name: str, default: int, low: int, high: int) -> int:
         return default
     number = int(text) if text.lstrip("-").isdigit() else low - 1
     if not low <= number <= high:
-        what = f"One of the query parameters specified in the request URI is outside the permissible range: {name}"
+        what = f"The query parameter {name} in the request URI is outside the permissible range."
         raise ServiceFault(400, "OutOfRangeQueryParameterValue", what)
     return number
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from werkzeug.wrappers import Response
 
 from serverless_ai_local.azure.access import Access
-from serverless_ai_local.azure.calls import Call, ServiceFault, reply
+from serverless_ai_local.azure.calls import Call, ServiceFault, error_reply, reply
 from serverless_ai_local.azure.entra import Principal
 from serverless_ai_local.azure.estate import Estate
 
@@ -44,9 +44,7 @@ class Vaults:
             value = self._read(who, call.parts[0], call.parts[2])
             return reply({"value": value, "id": call.target, "attributes": {"enabled": True}})
         except ServiceFault as fault:
-            return reply(
-                {"error": {"code": fault.code, "message": fault.message}}, fault.status, fault.headers
-            )
+            return error_reply(fault)
 
     def _read(self, who: Principal, vault: str, name: str) -> str:
         found = self._estate.find("keyvault:Vault", vault)
@@ -55,7 +53,7 @@ class Vaults:
             raise ServiceFault(
                 404, "SecretNotFound", f"A secret with (name/id) {name} was not found in this key vault."
             )
-        refusal = f"Caller is not authorized to perform action on resource. Action: '{READ}' Resource: '{secret.id}'"
+        refusal = f"Caller is not authorized to perform action '{READ}' on resource '{secret.id}'."
         if not self._access.allows(who, secret.id, READ, refusal=refusal):
             raise ServiceFault(403, "Forbidden", refusal)
         return str(secret.inputs["properties"]["value"])

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from serverless_ai_local.azure.calls import Call
-from serverless_ai_local.azure.estate import Estate, Resource
+from serverless_ai_local.azure.estate import Estate, Resource, part
 from serverless_ai_local.gateway.deployed import JwtAuthorizer
 from serverless_ai_local.gateway.jwt_authorizer import JwtVerifier, TokenError
 from serverless_ai_local.plain import is_list
@@ -46,9 +46,9 @@ class EasyAuth:
         """The headers that the app gets. Raises `NotAuthenticatedError`."""
         passed = {name: value for name, value in call.headers.items() if not name.startswith(RESERVED)}
         settings = self._estate.get(f"{app.id}/config/authsettingsV2")
-        if settings is None or not (settings.inputs.get("platform") or {}).get("enabled"):
-            return {name: value for name, value in call.headers.items()}
-        required = bool((settings.inputs.get("globalValidation") or {}).get("requireAuthentication"))
+        if settings is None or not settings.part("platform").get("enabled"):
+            return dict(call.headers)
+        required = bool(settings.part("globalValidation").get("requireAuthentication"))
         if not call.bearer:
             if required:
                 raise NotAuthenticatedError("there is no bearer token")
@@ -58,7 +58,7 @@ class EasyAuth:
 
     def _verified(self, token: str, settings: Mapping[str, Any]) -> tuple[Provider, Mapping[str, Any]]:
         reasons: list[str] = []
-        for provider in _providers(settings.get("identityProviders") or {}):
+        for provider in _providers(part(settings, "identityProviders")):
             try:
                 return provider, self._verifier.verify(token, provider.authorizer, ())
             except TokenError as error:
@@ -67,11 +67,11 @@ class EasyAuth:
 
 
 def _providers(configured: Mapping[str, Any]) -> Iterator[Provider]:
-    entra: Mapping[str, Any] = configured.get("azureActiveDirectory") or {}
+    entra: Mapping[str, Any] = part(configured, "azureActiveDirectory")
     if entra.get("enabled"):
-        registration: Mapping[str, Any] = entra.get("registration") or {}
+        registration = part(entra, "registration")
         client = str(registration.get("clientId", ""))
-        listed: list[str] = (entra.get("validation") or {}).get("allowedAudiences") or []
+        listed: list[str] = part(entra, "validation").get("allowedAudiences") or []
         issuer = str(registration.get("openIdIssuer", ""))
         yield Provider("aad", _authorizer(issuer, {client, *listed}), entra=True)
         tenant = issuer.removeprefix("https://login.microsoftonline.com/").removesuffix("/v2.0")
@@ -79,11 +79,11 @@ def _providers(configured: Mapping[str, Any]) -> Iterator[Provider]:
             yield Provider(
                 "aad", _authorizer(f"https://sts.windows.net/{tenant}/", {client, *listed}), entra=True
             )
-    custom: Mapping[str, Any] = configured.get("customOpenIdConnectProviders") or {}
+    custom: Mapping[str, Any] = part(configured, "customOpenIdConnectProviders")
     for name, one in custom.items():
-        registration = one.get("registration") or {}
+        registration = part(one, "registration")
         if one.get("enabled"):
-            about: Mapping[str, Any] = registration.get("openIdConnectConfiguration") or {}
+            about = part(registration, "openIdConnectConfiguration")
             issuer = str(about.get("issuer", ""))
             yield Provider(name, _authorizer(issuer, {str(registration.get("clientId", ""))}), entra=False)
 

@@ -12,12 +12,12 @@ from typing import Final
 from serverless_ai_local.azure.access import Access
 from serverless_ai_local.azure.apps import settings
 from serverless_ai_local.azure.apps.app import RunningApp
-from serverless_ai_local.azure.apps.logs import HOST, Logs
+from serverless_ai_local.azure.apps.logs import HOST, Line, Logs, connection_fields
 from serverless_ai_local.azure.apps.process import AppError
 from serverless_ai_local.azure.blobs import READ, WRITE, Blobs
 from serverless_ai_local.azure.calls import ServiceFault
 from serverless_ai_local.azure.entra import Principal
-from serverless_ai_local.azure.estate import Estate, Resource
+from serverless_ai_local.azure.estate import Estate, Resource, part
 from serverless_ai_local.azure.identity import Identities
 from serverless_ai_local.azure.vaults import Vaults
 from serverless_ai_local.functions.guard import Guard
@@ -91,10 +91,10 @@ class FunctionHost:
     def log(self, app: Resource, category: str, text: str) -> None:
         """A line into the app's workspace, as the identity that it writes telemetry with."""
         deployed = settings.deployed(app)
-        text_of = deployed.get("APPLICATIONINSIGHTS_AUTHENTICATION_STRING", "")
-        fields = dict(part.split("=", 1) for part in text_of.split(";") if "=" in part)
-        who = self.principal(app, fields.get("ClientId", ""))
-        self._logs.write(app.name, deployed, who, category, text)
+        signed_in = connection_fields(deployed.get("APPLICATIONINSIGHTS_AUTHENTICATION_STRING", ""))
+        who = self.principal(app, signed_in.get("ClientId", ""))
+        connection = deployed.get("APPLICATIONINSIGHTS_CONNECTION_STRING", "")
+        self._logs.write(connection, who, Line(app.name, category, text))
 
     def close(self) -> None:
         with self._lock:
@@ -142,13 +142,13 @@ class FunctionHost:
 
     def _storage(self, app: Resource) -> tuple[Resource, Principal]:
         """The container of the app's package, and as whom it is reached. Raises `AppError`."""
-        storage = app.inputs["functionAppConfig"]["deployment"]["storage"]
-        account, name = str(storage["value"]).rstrip("/").rsplit("/", 2)[-2:]
+        storage = app.part("functionAppConfig", "deployment", "storage")
+        account, name = str(storage.get("value", "/")).rstrip("/").rsplit("/", 2)[-2:]
         found = self._estate.find("storage:StorageAccount", account)
         container = self._estate.find("storage:BlobContainer", name, found.id) if found else None
         if container is None:
-            raise AppError(f"the app's deployment storage {storage['value']} does not exist")
-        id_ = str(storage["authentication"].get("userAssignedIdentityResourceId", ""))
+            raise AppError(f"the app's deployment storage {storage.get('value')} does not exist")
+        id_ = str(part(storage, "authentication").get("userAssignedIdentityResourceId", ""))
         identity = self._estate.get(id_)
         if identity is None:
             raise AppError("the app's deployment storage is reached with an identity that does not exist")

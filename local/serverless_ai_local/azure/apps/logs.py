@@ -1,4 +1,4 @@
-"""What apps write, in the workspace of their Application Insights component, if their identity may write there."""
+"""What apps write, in the workspace of their Application Insights component, if they may write there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from serverless_ai_local.azure.access import Access
 from serverless_ai_local.azure.entra import Principal
@@ -19,6 +19,19 @@ HOST: Final = "Host"
 _REFUSAL: Final = "The principal does not have permission to write telemetry to this component"
 
 
+class Line(NamedTuple):
+    """One line: of which app, whether its functions or the host wrote it, and what."""
+
+    app: str
+    category: str
+    message: str
+
+
+def connection_fields(text: str) -> dict[str, str]:
+    """`Key=value;Key=value` as a mapping."""
+    return dict(part.split("=", 1) for part in text.split(";") if "=" in part)
+
+
 class Logs:
     """Lines by workspace. Thread-safe."""
 
@@ -27,19 +40,17 @@ class Logs:
         self._lines: dict[str, deque[dict[str, Any]]] = {}
         self._lock = threading.Lock()
 
-    def write(
-        self, app: str, settings: dict[str, str], who: Principal | None, category: str, text: str
-    ) -> None:
-        """One line of an app; without the right to write there it is lost, as in Azure."""
-        component = self._component(settings)
+    def write(self, connection: str, who: Principal | None, line: Line) -> None:
+        """One line for the component of a connection string; without the right to write it is lost."""
+        component = self._component(connection)
         if component is None or who is None:
             return
         if not self._access.allows(who, component.id, WRITE, refusal=_REFUSAL):
             return
         workspace = str(component.inputs.get("workspaceResourceId", "")).lower()
-        line = {"time": self._clock(), "app": app, "category": category, "message": text}
+        kept = {"time": self._clock(), **line._asdict()}
         with self._lock:
-            self._lines.setdefault(workspace, deque(maxlen=KEPT_LINES)).append(line)
+            self._lines.setdefault(workspace, deque(maxlen=KEPT_LINES)).append(kept)
 
     def lines(self, workspace: str) -> list[dict[str, Any]]:
         """All lines of a workspace by its name. Raises `LookupError`."""
@@ -49,9 +60,8 @@ class Logs:
         with self._lock:
             return list(self._lines.get(found.id.lower(), ()))
 
-    def _component(self, settings: dict[str, str]) -> Resource | None:
-        text = settings.get("APPLICATIONINSIGHTS_CONNECTION_STRING", "")
-        fields = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
+    def _component(self, connection: str) -> Resource | None:
+        fields = connection_fields(connection)
         for one in self._estate.all("applicationinsights:Component"):
             if one.outputs.get("instrumentationKey") == fields.get("InstrumentationKey"):
                 return one

@@ -20,13 +20,13 @@ _SPAN: Final = re.compile(r"(?:(\d+)\.)?(\d+):(\d+):(\d+)")
 
 def deployed(app: Resource) -> dict[str, str]:
     """App settings as deployed."""
-    listed = (app.inputs.get("siteConfig") or {}).get("appSettings") or ()
+    listed = app.part("siteConfig").get("appSettings") or ()
     return {str(one["name"]): str(one.get("value", "")) for one in listed}
 
 
 def environment(endpoint: str, app: Resource, settings: Mapping[str, str], secret: str) -> dict[str, str]:
     """Everything that the process gets; nothing of this machine's own environment."""
-    runtime = (app.inputs.get("functionAppConfig") or {}).get("runtime") or {}
+    runtime = app.part("functionAppConfig", "runtime")
     return {
         "LANG": "C.UTF-8",
         "PATH": "/usr/local/bin:/usr/bin:/bin",

@@ -1,4 +1,4 @@
-"""Queue triggers and timers of running apps: messages fetched, retried, put among the poison; turns in time."""
+"""Queue triggers and timers of running apps: messages fetched, retried, put among the poison; turns."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Triggers:
     def __init__(
         self, host: FunctionHost, estate: Estate, access: Access, queues: Queues, *, retry_s: float
     ) -> None:
-        """`retry_s`: seconds until a failed message is tried again, where the app's own wait would be longer."""
+        """`retry_s`: most seconds until a failed message is tried again, whatever host.json says."""
         self._host, self._estate, self._access, self._queues = host, estate, access, queues
         self._retry_s = retry_s
         self._pool = ThreadPoolExecutor(THREADS, "azure-triggers")
@@ -146,8 +146,8 @@ class Triggers:
             client.release(message, min(wait, self._retry_s))
             return
         poison = client.name + POISON
-        text = f"Message has reached MaxDequeueCount of {running.host.deliveries}. Moving message to queue '{poison}'."
-        self._host.log(app, HOST, text)
+        most = f"Message has reached MaxDequeueCount of {running.host.deliveries}."
+        self._host.log(app, HOST, f"{most} Moving message to queue '{poison}'.")
         client.move(message, poison)
 
     def _noted(self, app: Resource, work: Callable[[], None]) -> None:

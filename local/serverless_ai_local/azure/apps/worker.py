@@ -1,12 +1,13 @@
-"""The process of a function app: Microsoft's library finds the functions, this runs them. Imports nothing of ours.
+"""The process of a function app: Microsoft's library finds the functions, this runs them.
 
-Usage: worker.py ROOT REPLY_FD. One JSON object a line: requests on standard input, answers on the descriptor.
-What functions print is the app's log. It ends when its standard input does.
+A script: imports nothing of ours. Usage: worker.py ROOT REPLY_FD. One JSON object a line: requests on
+standard input, answers on the descriptor. What functions print is the app's log. It ends when its standard input does.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import inspect
 import json
 import os
@@ -17,7 +18,7 @@ import uuid
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 THREADS = 32
 TRIGGERS = ("httpTrigger", "queueTrigger", "timerTrigger")
@@ -50,9 +51,8 @@ class Worker:
     def index(self) -> None:
         """Load the app and tell its functions with their bindings; or that it cannot be loaded."""
         try:
-            import function_app  # noqa: PLC0415 - the app's own file
-
-            functions = function_app.app.get_functions()
+            app: Any = importlib.import_module("function_app")
+            functions: list[Any] = app.app.get_functions()
             self._functions = {one.get_function_name(): one for one in functions}
             for name, one in self._functions.items():
                 _check_parameters(name, one)
@@ -99,9 +99,8 @@ def _check_parameters(name: str, function: Any) -> None:
     declared = set(inspect.signature(function.get_user_function()).parameters) - {"context"}
     bound = {binding.name for binding in function.get_bindings() if binding.name != "$return"}
     if declared != bound:
-        raise TypeError(
-            f"cannot load the {name} function: its parameters are {sorted(declared)}, its bindings {sorted(bound)}"
-        )
+        what = f"its parameters are {sorted(declared)}, its bindings {sorted(bound)}"
+        raise TypeError(f"cannot load the {name} function: {what}")
 
 
 def _plain(binding: Any) -> dict[str, Any]:
@@ -133,16 +132,16 @@ def _queue(trigger: Mapping[str, Any]) -> Any:
     from azure.functions.queue import QueueMessageInConverter  # noqa: PLC0415
 
     metadata = {key: meta.Datum(json.dumps(value), "json") for key, value in trigger["metadata"].items()}
-    return QueueMessageInConverter.decode(
-        meta.Datum(b64decode(trigger["body"]), "bytes"), trigger_metadata=metadata
-    )
+    decode = cast("Any", QueueMessageInConverter).decode
+    return decode(meta.Datum(b64decode(trigger["body"]), "bytes"), trigger_metadata=metadata)
 
 
 def _timer(trigger: Mapping[str, Any]) -> Any:
     from azure.functions import meta  # noqa: PLC0415
     from azure.functions.timer import TimerRequestConverter  # noqa: PLC0415
 
-    return TimerRequestConverter.decode(meta.Datum(json.dumps(trigger), "json"), trigger_metadata=None)
+    decode = cast("Any", TimerRequestConverter).decode
+    return decode(meta.Datum(json.dumps(trigger), "json"), trigger_metadata=None)
 
 
 _INPUTS = {"httpTrigger": _http, "queueTrigger": _queue, "timerTrigger": _timer}

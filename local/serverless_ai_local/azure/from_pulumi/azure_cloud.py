@@ -1,4 +1,4 @@
-"""Azure for Pulumi programs: each resource type by its row of the table, made by the local resource manager."""
+"""Azure for Pulumi programs: each resource type by its row of the table, made by the resource manager."""
 
 from __future__ import annotations
 

@@ -23,10 +23,13 @@ OPERATION: Final = "apimanagement:ApiOperation"
 POLICY: Final = "apimanagement:ApiPolicy"
 SUBSCRIPTION: Final = "apimanagement:Subscription"
 _MISSING: Final = (
-    "Access denied due to missing subscription key. Make sure to include subscription key when making requests "
-    "to an API."
+    "Access denied due to missing subscription key. Make sure to include subscription key when making "
+    "requests to an API."
 )
-_INVALID: Final = "Access denied due to invalid subscription key. Make sure to provide a valid key for an active subscription."
+_INVALID: Final = (
+    "Access denied due to invalid subscription key. Make sure to provide a valid key for an active "
+    "subscription."
+)
 
 Backend = Callable[[Call], Response]
 
