@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from statistics import median
-from typing import Any
+from threading import Timer
+from typing import Any, NamedTuple
 
 
 class FailedError(Exception):
     """A subject did not do what is measured; the message holds what it said."""
 
 
+class By(Enum):
+    """What times are compared by."""
+
+    WALL = "wall"
+    """From the start of the process to its answer: what a caller waits."""
+    CPU = "cpu"
+    """What the process and its children computed, to their end: hardly depends on what else is running."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A command whose time counts from its start to its first line of output."""
+    """A command whose time counts from its start to the line that is its answer."""
 
     name: str
     command: Sequence[str]
@@ -25,61 +38,101 @@ class Subject:
     expect: str = ""
     """The line must be this; empty: the process must end well, and its whole time counts."""
     cwd: Path | None = None
+    timeout_s: float = 120
+
+
+class Time(NamedTuple):
+    """Of one run, in milliseconds."""
+
+    wall: float
+    cpu: float
 
 
 @dataclass(frozen=True)
 class Result:
-    """Times of one subject in milliseconds."""
+    """Times of one subject."""
 
-    name: str
-    times_ms: tuple[float, ...]
+    times: tuple[Time, ...]
 
-    @property
-    def median_ms(self) -> float:
-        return median(self.times_ms)
+    def median_ms(self, by: By) -> float:
+        return median(self._ms(by))
 
-    @property
-    def min_ms(self) -> float:
-        return min(self.times_ms)
+    def min_ms(self, by: By) -> float:
+        return min(self._ms(by))
+
+    def ratio(self, base: Result, by: By) -> float:
+        """Of the best times: other work on the machine only adds, and would bring the medians together."""
+        return self.min_ms(by) / base.min_ms(by)
 
     def to_json(self) -> dict[str, Any]:
         """For build/bench.json."""
-        times = [round(t, 2) for t in self.times_ms]
-        return {"median_ms": round(self.median_ms, 2), "min_ms": round(self.min_ms, 2), "times_ms": times}
+        return {
+            f"{by.value}_ms": {
+                "median": round(self.median_ms(by), 2),
+                "min": round(self.min_ms(by), 2),
+                "all": [round(ms, 2) for ms in self._ms(by)],
+            }
+            for by in By
+        }
+
+    def _ms(self, by: By) -> list[float]:
+        return [time.wall if by is By.WALL else time.cpu for time in self.times]
 
 
 def interleaved(subjects: Sequence[Subject], rounds: int, warm_up: int = 1) -> dict[str, Result]:
-    """Times of `rounds` rounds, after `warm_up` ones that fill the page cache and do not count."""
-    times: dict[str, list[float]] = {subject.name: [] for subject in subjects}
+    """Times of `rounds` rounds, after `warm_up` ones that fill the page cache and do not count.
+
+    Raises `FailedError` at the first subject that fails: the others would be compared with nothing.
+    """
+    times: dict[str, list[Time]] = {subject.name: [] for subject in subjects}
     for number in range(-warm_up, rounds):
         for subject in subjects:
-            elapsed = _run(subject)
+            measured = _run(subject)
             if number >= 0:
-                times[subject.name].append(elapsed)
-    return {name: Result(name, tuple(measured)) for name, measured in times.items()}
+                times[subject.name].append(measured)
+    return {name: Result(tuple(measured)) for name, measured in times.items()}
 
 
-def _run(subject: Subject) -> float:
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        subject.command,
-        env=dict(subject.env),
-        cwd=subject.cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout
-    # The handler logs JSON lines of its own to stdout; the answer is the line that was expected.
-    line = (
-        next((text for text in process.stdout if text.strip() == subject.expect), None)
-        if subject.expect
-        else ""
-    )
-    answered = time.perf_counter()
-    rest, errors = process.communicate()
-    if line is None or process.returncode:
-        raise FailedError(
-            f"{subject.name} ended with {process.returncode} and not with an answer:\n{rest}{errors}"
+def _run(subject: Subject) -> Time:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            subject.command,
+            env=dict(subject.env),
+            cwd=subject.cwd,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
         )
-    return ((answered if subject.expect else time.perf_counter()) - start) * 1000
+        limit = Timer(subject.timeout_s, process.kill)
+        limit.start()
+        try:
+            said, answered = _answer(subject, process)
+        finally:
+            # Waiting here, and not by Popen, tells what this process alone has used.
+            _, status, used = os.wait4(process.pid, 0)
+            limit.cancel()
+        ended = time.perf_counter()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode or answered is None:
+            errors.seek(0)
+            text = f"{subject.name} ended with {process.returncode} and not with an answer:"
+            raise FailedError(f"{text}\n{said}{errors.read()}")
+    wall_s = (answered if subject.expect else ended) - start
+    return Time(wall_s * 1000, (used.ru_utime + used.ru_stime) * 1000)
+
+
+def _answer(subject: Subject, process: subprocess.Popen[str]) -> tuple[str, float | None]:
+    """All that it wrote, and when the expected line came; None if it did not.
+
+    Handlers log lines of their own to the same output.
+    """
+    assert process.stdout
+    answered = None if subject.expect else time.perf_counter()
+    said: list[str] = []
+    with process.stdout as lines:
+        for line in lines:
+            if answered is None and line.strip() == subject.expect:
+                answered = time.perf_counter()
+            said.append(line)
+    return "".join(said), answered

@@ -1,12 +1,17 @@
-"""The floor: one bare HTTP call to the model endpoint and nothing else. Arguments: host, port."""
+"""The floor: one bare HTTP call of a model and nothing else.
+
+Arguments: host and port, path, body, then the keys that lead to the answer's text.
+"""
 
 import json
 import sys
 from http.client import HTTPConnection
 
-body = json.dumps({"messages": [{"role": "user", "content": [{"text": "What is a dead-letter queue for?"}]}]})
-connection = HTTPConnection(sys.argv[1], int(sys.argv[2]))
-connection.request("POST", "/model/bench/converse", body, {"Content-Type": "application/json"})
+address, path, body, *keys = sys.argv[1:]
+connection = HTTPConnection(address)
+connection.request("POST", path, body, {"Content-Type": "application/json"})
 answer = json.loads(connection.getresponse().read())
-sys.stdout.write(answer["output"]["message"]["content"][0]["text"] + "\n")
+for key in keys:
+    answer = answer[int(key) if key.isdigit() else key]
+sys.stdout.write(answer + "\n")
 sys.stdout.flush()
