@@ -1,0 +1,130 @@
+"""How Google Cloud is drawn: a push subscription as an arrow, one to pull from as a box."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from serverless_ai_local.graph import Resource
+from serverless_ai_local.pictures.sketch import (
+    CALLER,
+    HIDDEN,
+    MODEL,
+    Arrow,
+    Box,
+    Cloud,
+    Graph,
+    Look,
+    failed,
+    watched,
+)
+from serverless_ai_runtime.config import PREFIX
+
+_FUNCTION, _GATEWAY = "gcp:cloudfunctionsv2/function:Function", "gcp:apigateway/gateway:Gateway"
+_DATABASE = "gcp:firestore/database:Database"
+_TOPIC, _SUBSCRIPTION = "gcp:pubsub/topic:Topic", "gcp:pubsub/subscription:Subscription"
+_JOB = "gcp:cloudscheduler/job:Job"
+_LOGS = "gcp:logging/projectBucketConfig:ProjectBucketConfig"
+_ALERT, _DASHBOARD = "gcp:monitoring/alertPolicy:AlertPolicy", "gcp:monitoring/dashboard:Dashboard"
+_BLUE, _GREEN, _ORANGE, _RED = "#4285f4", "#34a853", "#e37400", "#ea4335"
+
+
+_LOOKS: Final[Mapping[str, Look]] = {
+    _GATEWAY: Look(label="API Gateway", colour=_BLUE),
+    _FUNCTION: Look(label="Cloud Run function", colour=_BLUE),
+    _DATABASE: Look(label="Firestore database\nsessions, budgets, events seen", colour=_ORANGE),
+    _TOPIC: Look(label="Pub/Sub topic", colour=_RED, caption=Graph.short),
+    _SUBSCRIPTION: Look(label="Pub/Sub subscription", colour=_RED, joined=True, caption=Graph.short),
+    _JOB: Look(label="Cloud Scheduler job", colour=_RED),
+    _LOGS: Look(label="Log bucket", colour=_RED),
+    _ALERT: Look(label="Alert policies", colour=_RED, grouped=True),
+    _DASHBOARD: Look(label="Dashboard", colour=_RED),
+    **dict.fromkeys(
+        (
+            "gcp:apigateway/api:Api",
+            "gcp:apigateway/apiConfig:ApiConfig",
+            "gcp:artifactregistry/repository:Repository",
+            "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember",
+            "gcp:cloudrunv2/serviceIamBinding:ServiceIamBinding",
+            "gcp:cloudrunv2/serviceIamMember:ServiceIamMember",
+            "gcp:firestore/field:Field",
+            "gcp:logging/metric:Metric",
+            "gcp:logging/projectExclusion:ProjectExclusion",
+            "gcp:logging/projectSink:ProjectSink",
+            "gcp:projects/iAMCustomRole:IAMCustomRole",
+            "gcp:projects/iAMMember:IAMMember",
+            "gcp:projects/service:Service",
+            "gcp:projects/serviceIdentity:ServiceIdentity",
+            "gcp:pubsub/subscriptionIAMMember:SubscriptionIAMMember",
+            "gcp:pubsub/topicIAMMember:TopicIAMMember",
+            "gcp:serviceaccount/account:Account",
+            "gcp:storage/bucket:Bucket",
+            "gcp:storage/bucketObject:BucketObject",
+        ),
+        HIDDEN,
+    ),
+}
+
+
+def _arrows(graph: Graph) -> Iterator[Arrow]:
+    functions, gateways = list(graph.of(_FUNCTION)), list(graph.of(_GATEWAY))
+    for door in gateways or functions:
+        yield Arrow(CALLER, door.name, "POST /chat")
+    for function in functions:
+        yield from (Arrow(gateway.name, function.name) for gateway in gateways)
+        yield from _calls(graph, function)
+    for job in graph.of(_JOB):
+        yield from (Arrow(job.name, topic.name) for topic in graph.others(job, _TOPIC))
+    for subscription in graph.of(_SUBSCRIPTION):
+        yield from _deliveries(graph, subscription)
+    for resource in graph.resources:
+        if resource.type not in _LOOKS:
+            yield from (Arrow(resource.name, other.name) for other in graph.others(resource))
+
+
+def _calls(graph: Graph, function: Resource) -> Iterator[Arrow]:
+    if _variable(function, "MODEL"):
+        yield Arrow(function.name, MODEL, "generateContent")
+    yield from (Arrow(function.name, database.name) for database in graph.others(function, _DATABASE))
+    for topic in graph.others(function, _TOPIC):
+        dead = topic.physical_id == _variable(function, "DEAD_LETTERS")
+        yield failed(function.name, topic.name) if dead else Arrow(function.name, topic.name)
+    yield from (Arrow(function.name, logs.name) for logs in graph.of(_LOGS))
+    # Their queries name the service: they refer to it by name only.
+    for watcher in graph.of(_ALERT, _DASHBOARD):
+        if str(function.properties["name"]) in str(watcher.properties):
+            yield watched(function.name, watcher.name)
+
+
+def _deliveries(graph: Graph, subscription: Resource) -> Iterator[Arrow]:
+    """From the topic to whom it is pushed, or to where it waits; from there to the dead letters."""
+    policy: Mapping[str, Any] = subscription.properties.get("deadLetterPolicy") or {}
+    functions = graph.others(subscription, _FUNCTION) if subscription.properties.get("pushConfig") else []
+    topics = graph.others(subscription, _TOPIC)
+    dead = [one for one in topics if one.physical_id == policy.get("deadLetterTopic")]
+    for source in topics:
+        if source in dead:
+            continue
+        for function in functions:
+            yield Arrow(source.name, function.name, "push")
+        if not functions:
+            yield Arrow(source.name, subscription.name)
+        for letters in dead:
+            yield failed(source.name if functions else subscription.name, letters.name)
+
+
+def _boxes(graph: Graph) -> Iterator[Box]:
+    for function in graph.of(_FUNCTION):
+        model = _variable(function, "MODEL")
+        if model:
+            yield Box(MODEL, f"Vertex AI\n{model}", _GREEN)
+
+
+def _variable(function: Resource, name: str) -> str:
+    variables: Mapping[str, Any] = function.properties.get("serviceConfig", {}).get(
+        "environmentVariables", {}
+    )
+    return str(variables.get(PREFIX + name, ""))
+
+
+CLOUD: Final = Cloud(looks=_LOOKS, caller="ID token", arrows=_arrows, boxes=_boxes)
