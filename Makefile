@@ -81,4 +81,4 @@ docs: setup ## Draw the pictures and tables of the docs anew
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python docs/build.py
 
 clean: ## Remove everything that the other commands made
-	@rm -rf .venv node_modules build dist cdk/cdk.out .serverless-ai .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv node_modules build dist cdk/cdk.out .serverless-ai .pytest_cache .ruff_cache .hypothesis .import_linter_cache
