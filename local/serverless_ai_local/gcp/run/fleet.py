@@ -39,7 +39,8 @@ class Fleet:
     def __init__(self, registry: Registry, tokens: GoogleTokens, services: Mapping[str, str]) -> None:
         self._registry, self._tokens, self._services = registry, tokens, services
         self._root = Path(tempfile.mkdtemp(prefix="serverless-ai-run-"))
-        self._guard = Guard(self._root)
+        self._guard: Guard | None = None
+        """Started with the first instance."""
         self.logs = Logs()
         self._changed = threading.Condition()
         self._instances: dict[str, list[Instance]] = defaultdict(list)
@@ -86,7 +87,8 @@ class Fleet:
             self._instances.clear()
             self._changed.notify_all()
         _kill(everything)
-        self._guard.close()
+        if self._guard is not None:
+            self._guard.close()
         shutil.rmtree(self._root, ignore_errors=True)
 
     def _take(self, function: Function) -> Instance:
@@ -122,7 +124,7 @@ class Fleet:
                 self._root,
                 metadata,
                 self._services,
-                guard=self._guard,
+                guard=self._guarded(),
                 log=lambda line: self.logs.add(function.name, line),
             )
         except BaseException:
@@ -130,6 +132,11 @@ class Fleet:
             raise
         self._instances[function.uid].append(made)
         return made
+
+    def _guarded(self) -> Guard:
+        if self._guard is None:
+            self._guard = Guard(self._root)
+        return self._guard
 
     def _retire(self, function: Function) -> list[Instance]:
         """Instances of other revisions and dead ones; what is busy ends when it is done."""
