@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from clouds import CLOUDS
+from clouds import CLOUDS, Cloud
 from cold_start import COMPILED, DEPLOYED, FLOOR, peer_name
 from measure import By, Result, Time
 from report import Gate, gates_table, times_table, write
 from rich.console import Console
-from run import main, promises
+from run import busy, main, promises
 
 RESULTS = {FLOOR: Result((Time(10, 5), Time(30, 5))), DEPLOYED: Result((Time(15, 10), Time(19, 9)))}
 
@@ -38,10 +38,16 @@ def test_a_table_compares_by_what_was_asked_for(by: By, ratio: str) -> None:
 
 
 @pytest.mark.parametrize("cloud", CLOUDS, ids=lambda cloud: cloud.name)
-def test_floors_are_compared_as_deployed_and_peers_with_bytecode(cloud: object) -> None:
+def test_floors_are_compared_as_deployed_and_peers_with_bytecode(cloud: Cloud) -> None:
     cold = {FLOOR: 10.0, DEPLOYED: 15.0, COMPILED: 12.0, peer_name(cloud): 60.0}
     results = {name: Result((Time(ms, ms),)) for name, ms in cold.items()}
     assert [gate.measured for gate in promises(cloud, results, 50_000, By.WALL)] == [1.5, 0.2, 50_000]
+
+
+@pytest.mark.parametrize(("wall_ms", "waited"), [(40, False), (49, False), (90, True)])
+def test_a_machine_is_busy_when_a_bare_call_waits_for_it(wall_ms: float, waited: bool) -> None:
+    quick = Time(38, 40)
+    assert busy({FLOOR: Result((quick, Time(wall_ms, 40), Time(wall_ms, 40)))}) is waited
 
 
 def test_every_number_is_written(tmp_path: Path) -> None:
