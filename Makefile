@@ -74,8 +74,9 @@ bench: setup ## Measure cold start, package size and synth; writes build/bench.j
 build: setup ## Build the wheel into dist/
 	@$(BIN)/python -m build --wheel --no-isolation
 
+# -P: what the tests import by its name is not to be found beside the script.
 rows: setup ## Which test shows which promise of tests/rows.tsv
-	@$(BIN)/python tests/rows/report.py
+	@$(BIN)/python -P tests/rows/report.py
 
 docs: setup ## Draw the pictures and tables of the docs anew
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python docs/build.py
