@@ -20,7 +20,7 @@ from serverless_ai_local.models.service import ModelService
 
 @pytest.fixture
 def local(monkeypatch: pytest.MonkeyPatch) -> Iterator[Local]:
-    monkeypatch.setenv("LOCAL_ASYNC_RETRY_SECONDS", "0.05")
+    monkeypatch.setenv("LOCAL_ASYNC_RETRY_SECONDS", "0.02")
     server = Server("127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.server_address[1]}"
     models, ledger = ModelService(ExtractiveModel()), Ledger()

@@ -13,6 +13,7 @@ from google_local import Local
 from serverless_ai_local.doors.pulumi import Deployment, ProgramError, Result, reflection
 from serverless_ai_local.doors.pulumi.clouds import CloudError
 from serverless_ai_local.doors.pulumi.reflection import Many, Shape
+from serverless_ai_local.gcp import types
 from serverless_ai_local.gcp.from_pulumi import environment
 from serverless_ai_local.gcp.from_pulumi.gcp_cloud import INVOKES, GcpCloud
 from serverless_ai_local.gcp.resources import ROWS
@@ -207,3 +208,22 @@ def test_the_programs_environment_leads_to_no_real_project() -> None:
     assert not {"GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG", "GCLOUD_PROJECT"} & set(found)
     assert found["HOME"] == "/h"
     assert found["PUBSUB_EMULATOR_HOST"] == "127.0.0.1:4566"
+
+
+def test_a_deletion_policy_is_followed(local: Local) -> None:
+    kept = local.make(types.TOPIC, name="kept", deletionPolicy="ABANDON")
+    local.drop(kept)
+    assert "already exists" in local.refused(types.TOPIC, name="kept")
+    held = local.make(types.TOPIC, name="held", deletionPolicy="PREVENT")
+    answer = local.send("POST", "/_local/gcp/resources/delete", {"uid": held["uid"]})
+    assert (answer.status, "PREVENT" in str(answer.body)) == (400, True)
+    assert "deletion_policy" in local.refused(types.TOPIC, name="odd", deletionPolicy="MAYBE")
+
+
+def test_a_bucket_with_objects_goes_only_by_force(local: Local) -> None:
+    bucket = local.make(types.BUCKET, name="b", location="US")
+    local.make(types.OBJECT, b"x", bucket="b", name="o", source={})
+    answer = local.send("POST", "/_local/gcp/resources/delete", {"uid": bucket["uid"]})
+    assert (answer.status, "force_destroy" in str(answer.body)) == (400, True)
+    local.remake(bucket, name="b", location="US", forceDestroy=True)
+    local.drop(bucket)

@@ -13,7 +13,7 @@ from serverless_ai_local.gcp.errors import RpcError
 from serverless_ai_local.gcp.iam.authority import Authority, Principal
 from serverless_ai_local.gcp.registry import Deployed, Registry, Values
 from serverless_ai_local.gcp.resources import ROWS
-from serverless_ai_local.gcp.resources.row import ResourceError, Row, Setting
+from serverless_ai_local.gcp.resources.row import DELETE, POLICIES, ResourceError, Row, Setting
 from serverless_ai_local.plain import is_mapping
 
 _FIELDS: Final = ("token", "project", "region", "inputs", "content", "uid")
@@ -72,7 +72,7 @@ class Deployments:
             except LookupError:
                 return
             try:
-                stays = ROWS[deployed.token].leave(deployed)
+                stays = ROWS[deployed.token].stays(self._registry, deployed)
             except ResourceError as error:
                 raise AdminError(f"Error 400: {error}") from error
             if not stays:
@@ -90,6 +90,8 @@ class Deployments:
     def _checked(self, row: Row, setting: Setting, inputs: Values) -> str:
         """Its id; `AdminError` for what cannot be."""
         try:
+            if inputs.get("deletionPolicy", DELETE) not in POLICIES:
+                raise ResourceError(f"deletion_policy must be one of {', '.join(POLICIES)}")
             row.check(setting, inputs)
             if row.token == types.FUNCTION:
                 self._build(setting, inputs)

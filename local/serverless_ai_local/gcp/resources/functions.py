@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from serverless_ai_local.gcp import types
+from serverless_ai_local.gcp.registry import Deployed, Registry
 from serverless_ai_local.gcp.resources.identities import grant
 from serverless_ai_local.gcp.resources.row import ResourceError, Row, Setting, Values, found, nested
 
@@ -68,6 +69,12 @@ def _object_check(setting: Setting, inputs: Values) -> None:
     found(setting, types.BUCKET, inputs["bucket"], "The specified bucket")
 
 
+def _empty(registry: Registry, deployed: Deployed) -> None:
+    objects = [one for one in registry.all(types.OBJECT) if one.inputs["bucket"] == deployed.inputs["name"]]
+    if objects and not deployed.inputs.get("forceDestroy"):
+        raise ResourceError(f"bucket {deployed.id} holds objects, and force_destroy is not set")
+
+
 ROWS: Final = (
     Row(
         types.BUCKET,
@@ -84,6 +91,7 @@ ROWS: Final = (
         },
         fixed=("name", "location"),
         auto="name",
+        may_go=_empty,
         defaults={"storageClass": "STANDARD", "forceDestroy": False},
     ),
     Row(

@@ -14,6 +14,11 @@ Values = Mapping[str, Any]
 Shape = Mapping[str, "Shape | None"]
 """Names that may be given; None: whatever stands there, else the names inside of it."""
 
+DELETE: Final = "DELETE"
+PREVENT: Final = "PREVENT"
+ABANDON: Final = "ABANDON"
+POLICIES: Final = (DELETE, PREVENT, ABANDON)
+
 MEMBER: Final = re.compile(r"(user|serviceAccount|group|domain):\S+|allUsers|allAuthenticatedUsers")
 
 
@@ -59,8 +64,10 @@ class Row:
     """Whether it may be made again while it is there, as grants and enabled APIs may."""
     check: Callable[[Setting, Values], None] = lambda setting, inputs: None
     """Raises `ResourceError` for what cannot be made among what is deployed."""
-    leave: Callable[[Deployed], bool] = lambda deployed: False
-    """Whether it stays when the program lets go of it; raises `ResourceError` if it may not go."""
+    deletion: str = DELETE
+    """What the provider does when the program lets go of it, unless `deletion_policy` says otherwise."""
+    may_go: Callable[[Registry, Deployed], None] = lambda registry, deployed: None
+    """Raises `ResourceError` for what Google does not delete."""
     defaults: Values = field(default_factory=dict[str, Any])
     """What Google's provider answers for inputs that were not given."""
 
@@ -74,6 +81,15 @@ class Row:
         names = old.keys() | new.keys() if self.fixed is None else (*self.fixed, "project")
         return any(old.get(name) != new.get(name) for name in names)
 
+    def stays(self, registry: Registry, deployed: Deployed) -> bool:
+        """Whether it stays when the program lets go of it; raises `ResourceError` if it may not go."""
+        policy = deployed.inputs.get("deletionPolicy", self.deletion)
+        if policy == PREVENT:
+            raise ResourceError(f"{deployed.id} cannot be destroyed: its deletion_policy is {PREVENT}")
+        if policy == DELETE:
+            self.may_go(registry, deployed)
+        return policy == ABANDON
+
     def name(self, setting: Setting, inputs: Values) -> str:
         """Pulumi's id of it."""
         values = {"region": setting.region, "uid": setting.uid}
@@ -86,7 +102,7 @@ class Row:
 
 
 COMMON: Final = ("project", "labels", "deletionPolicy")
-"""Inputs of nearly every type. `deletionPolicy` decides where the row says so, and is kept otherwise."""
+"""Inputs of nearly every type."""
 
 
 def nested(*names: str) -> Shape:

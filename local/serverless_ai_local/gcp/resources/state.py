@@ -5,23 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from serverless_ai_local.gcp import types
-from serverless_ai_local.gcp.registry import Deployed
-from serverless_ai_local.gcp.resources.row import ResourceError, Row, nested
-
-ABANDON: Final = "ABANDON"
-"""The provider's own default: the database is let go of, and stays."""
+from serverless_ai_local.gcp.registry import Deployed, Registry
+from serverless_ai_local.gcp.resources.row import ABANDON, ResourceError, Row, nested
 
 
-def _leave(deployed: Deployed) -> bool:
-    policy = deployed.inputs.get("deletionPolicy", ABANDON)
-    if policy == ABANDON:
-        return True
+def _protected(registry: Registry, deployed: Deployed) -> None:
     if deployed.inputs.get("deleteProtectionState") == "DELETE_PROTECTION_ENABLED":
         raise ResourceError(
             f"Database {deployed.id} cannot be deleted: it has delete protection; deploy it once with "
             "DELETE_PROTECTION_DISABLED"
         )
-    return False
 
 
 ROWS: Final = (
@@ -36,7 +29,8 @@ ROWS: Final = (
         outputs=lambda setting, inputs: {"uid": setting.uid, "etag": setting.uid},
         fixed=("name", "locationId", "cmekConfig"),
         auto="name",
-        leave=_leave,
+        deletion=ABANDON,
+        may_go=_protected,
         defaults={"deleteProtectionState": "DELETE_PROTECTION_DISABLED", "concurrencyMode": "PESSIMISTIC"},
     ),
     Row(
