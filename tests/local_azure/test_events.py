@@ -68,7 +68,7 @@ def delivered(subscription: Any, call: Any, account: Any, queue: Any) -> str:
 
 
 def test_events_of_a_sender_reach_the_queue(
-    subscription: Any, call: Any, account: Any, queue: Any, topic: Any, principal: str
+    subscription: Any, call: Any, *, account: Any, queue: Any, topic: Any, principal: str
 ) -> None:
     subscription.grant(topic.outputs["identity"]["principalId"], roles.SEND_MESSAGES, queue)
     subscription.grant(principal, SENDER, topic)
@@ -90,7 +90,7 @@ def test_nobody_else_may_send(subscription: Any, call: Any, topic: Any, principa
 
 
 @pytest.mark.parametrize(
-    "change", [{"id": None}, {"source": ""}, {"type": 7}, {"specversion": "0.3"}], ids=lambda c: str(c)
+    "change", [{"id": None}, {"source": ""}, {"type": 7}, {"specversion": "0.3"}], ids=str
 )
 def test_what_is_no_cloud_event_is_400(subscription: Any, call: Any, topic: Any, change: Any) -> None:
     reply = call("POST", topic.outputs["endpoint"], subscription.token(AUDIENCE), [EVENT | change], BATCH)

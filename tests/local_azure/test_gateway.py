@@ -88,7 +88,7 @@ def test_calls_are_counted_by_subscription_and_window(tenant: Entra) -> None:
         "<policies><inbound><cors/></inbound></policies>",
         "<policies><outbound><set-header name='x'/></outbound></policies>",
         "<policies><inbound><validate-jwt/></inbound></policies>",
-        "<policies><inbound><rate-limit calls='1' renewal-period='1' retry-after-header-name='x'/></inbound></policies>",
+        "<policies><inbound><rate-limit calls='1' renewal-period='1' other='x'/></inbound></policies>",
         "<policies><inbound><set-header name='x' exists-action='append'/></inbound></policies>",
         "<policies><strange/></policies>",
     ],

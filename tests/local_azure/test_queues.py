@@ -112,7 +112,7 @@ def test_a_queue_that_is_gone_has_no_messages_left(subscription: Any, account: A
     ids=["empty", "broken", "other", "no text", "too long"],
 )  # fmt: skip
 def test_broken_messages_are_refused(
-    subscription: Any, account: Any, queue: Any, call: Any, body: bytes, status: int
+    subscription: Any, account: Any, queue: Any, call: Any, *, body: bytes, status: int
 ) -> None:
     url = account.outputs["primaryEndpoints"]["queue"] + queue.name
     token = subscription.token(AUDIENCE)

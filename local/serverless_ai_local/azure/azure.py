@@ -34,7 +34,8 @@ from serverless_ai_local.azure.identity import Identities
 from serverless_ai_local.azure.management import Management
 from serverless_ai_local.azure.queue_service import QueueService
 from serverless_ai_local.azure.queues import Queues
-from serverless_ai_local.azure.vaults import Vaults
+from serverless_ai_local.azure.types import TABLE
+from serverless_ai_local.azure.vaults import SECRET, Vaults
 from serverless_ai_local.gateway.jwt_authorizer import JwtVerifier
 from serverless_ai_local.models.service import ModelService
 from serverless_ai_local.plain import is_mapping
@@ -115,6 +116,7 @@ class Azure:
     def routes(self) -> AdminRoutes:
         """What can be asked of Azure itself, as part of the admin API."""
         return {
+            ("GET", "azure/resources"): lambda call: {"resources": self._resources()},
             ("POST", "azure/token"): self._token,
             ("POST", "azure/users/token"): self._user_token,
             ("GET", "azure/workspaces/{name}/lines"): lambda call: {
@@ -123,6 +125,15 @@ class Azure:
             ("POST", "azure/events/duplicate"): self._duplicate,
             ("POST", "schedules/{group}/{name}/fire"): self._fire,
         }
+
+    def _resources(self) -> list[dict[str, Any]]:
+        """Everything that exists, kind by kind; secrets without their values."""
+        return [
+            {"id": one.id, "kind": one.kind, "name": one.name}
+            | ({} if one.kind == SECRET else {"inputs": dict(one.inputs)})
+            for kind in TABLE
+            for one in self._estate.all(kind)
+        ]
 
     def _fire(self, call: AdminCall) -> None:
         """A timer's turn, now: the group is the app's name. Raises `LookupError`, `AdminError`."""

@@ -1,7 +1,8 @@
 """The process of a function app: Microsoft's library finds the functions, this runs them.
 
 A script: imports nothing of ours. Usage: worker.py ROOT REPLY_FD. One JSON object a line: requests on
-standard input, answers on the descriptor. What functions print is the app's log. It ends when its standard input does.
+standard input, answers on the descriptor. What functions print is the app's log. The process ends when its
+standard input does.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from serverless_ai_local.azure.types import TABLE
 from serverless_ai_local.azure.types.row import GROUP, Type
 from serverless_ai_local.doors.pulumi.clouds import CloudError, Consequence, Kind, Live, Placed, Target
 from serverless_ai_local.doors.pulumi.values import UNKNOWN, Values
+from serverless_ai_local.plain import is_list, is_mapping
 
 PACKAGE: Final = "azure-native"
 SETTINGS: Final = ("location", "subscriptionId", "tenantId")
@@ -55,9 +56,19 @@ class ArmKind:
         return {named_by: _generated(self.type, name, random)}
 
     def check(self, inputs: Values) -> None:
-        for path in self.type.unsupported(inputs):
+        for path in self.type.unsupported(_known(inputs)):
             known = ", ".join(sorted(_python(one) for one in self.type.inputs if not one.startswith("tags")))
             raise CloudError(f"{_python(path)} is not supported on the local cloud; supported: {known}")
+
+    def echo(self, inputs: Values) -> Values:
+        """Ids of user-assigned identities go in as a list and come out as a map."""
+        identity = inputs.get("identity")
+        ids = identity.get("userAssignedIdentities") if is_mapping(identity) else None
+        if not is_list(ids):
+            return inputs
+        known = not any(one is UNKNOWN for one in ids)
+        listed = {one: dict[str, Any]() for one in ids} if known else UNKNOWN
+        return {**inputs, "identity": {**identity, "userAssignedIdentities": listed}}
 
     def replaces(self, old: Values, new: Values) -> bool:
         return any(old.get(key) != new.get(key) for key in self.type.identity_inputs())
@@ -89,6 +100,15 @@ def _generated(type_: Type, name: str, random: Callable[[int], str]) -> str:
     if type_.kind in _GUIDS:
         return str(uuid.UUID(random(32)))
     return f"{name}{random(_NAME_DIGITS)}"
+
+
+def _known(values: Any) -> Any:
+    """Without what only a real `up` will know."""
+    if is_mapping(values):
+        return {key: _known(value) for key, value in values.items() if value is not UNKNOWN}
+    if is_list(values):
+        return [_known(value) for value in values if value is not UNKNOWN]
+    return values
 
 
 def _python(path: str) -> str:

@@ -92,6 +92,13 @@ class OwnDiff(Protocol):
     def differs(self, target: Target, live: Live, new: Values) -> bool: ...
 
 
+@runtime_checkable
+class OwnEcho(Protocol):
+    """A kind of which some inputs come out in another form, also while nothing is made yet."""
+
+    def echo(self, inputs: Values) -> Values: ...
+
+
 class Cloud(Protocol):
     """One provider package of Pulumi, e.g. all of `aws:`."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from serverless_ai_local.doors.pulumi import checks, diff, reflection, urns
 from serverless_ai_local.doors.pulumi.assets import Archive, Asset
-from serverless_ai_local.doors.pulumi.clouds import Consequence, OwnDiff
+from serverless_ai_local.doors.pulumi.clouds import Consequence, OwnDiff, OwnEcho
 from serverless_ai_local.doors.pulumi.config import Config
 from serverless_ai_local.doors.pulumi.registration import Registration
 from serverless_ai_local.doors.pulumi.results import RefusedError
@@ -258,7 +258,9 @@ class Update:
         if not entry.custom:
             return {}
         shapes = reflection.outputs(entry.type)
-        given = {key: value for key, value in entry.inputs.items() if key in shapes and not _is_file(value)}
+        kind = self.steps.clouds.kind(entry.type) if entry.managed else None
+        inputs = kind.echo(entry.inputs) if isinstance(kind, OwnEcho) else entry.inputs
+        given = {key: value for key, value in inputs.items() if key in shapes and not _is_file(value)}
         return {key: _as_output(value, shapes[key]) for key, value in given.items()} | dict(entry.outputs)
 
     def _get_resource(self, urn: str) -> Values:
