@@ -7,40 +7,31 @@ import dataclasses
 import inspect
 import re
 import subprocess
-import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from serverless_ai_local import launch
+import permissions
+from deployments import EVERYTHING, NAMES, ROOT, deployed
+
 from serverless_ai_local.aws.from_pulumi.aws_cloud import DIRECT, INVOKES, ROWS
 from serverless_ai_local.aws.resources import registry
+from serverless_ai_local.azure.from_pulumi import azure_cloud
+from serverless_ai_local.azure.types import TABLE
+from serverless_ai_local.gcp.from_pulumi import gcp_cloud
 from serverless_ai_local.graph import Resource
 from serverless_ai_local.picture import dot
-from serverless_ai_local.targets.cdk import Cdk
 from serverless_ai_patterns.catalogue import CATALOGUE, Pattern
 from serverless_ai_patterns.cost import idle_monthly, per_thousand_requests
 from serverless_ai_patterns.models import resolve_aws
 
-ROOT = Path(__file__).parents[1]
-# Everything switched on, so that the picture shows every part.
-EVERYTHING = (
-    '{"llm": {"guardrail": true}, "events": {"schedule": "rate(1 day)", '
-    '"bus_filter": {"source": ["shop"]}, "destination": true}}'
-)
-
-
-def deployed(pattern: Pattern, settings: str = "{}") -> tuple[Resource, ...]:
-    """The graph of the pattern after a real `cdk deploy` onto a local cloud."""
-    with tempfile.TemporaryDirectory() as folder:
-        cloud = launch.start(Path(folder))
-        try:
-            cdk = Cdk(cloud=cloud, app_dir=ROOT / "cdk", context={"settings": settings})
-            cdk.bootstrap()
-            return cdk.deploy(pattern.class_name).graph
-        finally:
-            cloud.stop()
+TOKENS: Final[Mapping[str, Sequence[str]]] = {
+    "aws": [*(one.token for one in (*ROWS, *DIRECT)), *INVOKES],
+    "azure": [*(f"{azure_cloud.PACKAGE}:{kind}" for kind in TABLE), *azure_cloud.INVOKES],
+    "gcp": [*gcp_cloud.ROWS, *gcp_cloud.INVOKES],
+}
+"""Pulumi's names of what the local cloud has, from the registries that deployments are looked up in."""
 
 
 def svg(text: str) -> str:
@@ -104,32 +95,16 @@ def cost_table(settings: type[Any]) -> str:
     return "\n".join(lines)
 
 
-def permissions_table(graph: Sequence[Resource]) -> str:
-    """Every statement of every role that is deployed."""
-    lines = ["| role of | may | on |", "|---|---|---|"]
-    for role in (resource for resource in graph if resource.type == "AWS::IAM::Role"):
-        who = "function" if "lambda" in str(role.properties["AssumeRolePolicyDocument"]) else "schedule"
-        for policy in role.properties.get("Policies", []):
-            for statement in policy["PolicyDocument"]["Statement"]:
-                actions = "<br>".join(f"`{action}`" for action in _list(statement["Action"]))
-                on = "<br>".join(f"`{_readable(one)}`" for one in _list(statement["Resource"]))
-                if "Condition" in statement:
-                    on += "<br>only through that profile"
-                lines.append(f"| {who} | {actions} | {on} |")
-    return "\n".join(lines)
-
-
 def cloudformation_types() -> str:
     """Every CloudFormation type of the local cloud, by service."""
     lines = ["| CloudFormation | types |", "|---|---|"]
     return "\n".join(lines + _by_service(name.rsplit("::", 1) for name in registry()))
 
 
-def pulumi_types() -> str:
+def pulumi_types(cloud: str) -> str:
     """Every Pulumi resource and function of the local cloud, by module, as Python imports them."""
     lines = ["| Pulumi | resources and functions |", "|---|---|"]
-    tokens = [one.token for one in (*ROWS, *DIRECT)] + list(INVOKES)
-    return "\n".join(lines + _by_service(_imported(token) for token in tokens))
+    return "\n".join(lines + _by_service(map(_imported, TOKENS[cloud])))
 
 
 def replaced(page: str, name: str, content: str) -> str:
@@ -140,34 +115,59 @@ def replaced(page: str, name: str, content: str) -> str:
     return pattern.sub(lambda found: f"{found[1]}{content}\n{found[2]}", page)
 
 
-def pages(pattern: Pattern, default: Sequence[Resource], everything: Sequence[Resource]) -> dict[Path, str]:
-    """Every page and picture of a pattern, as it should be."""
-    front, own = ROOT / "README.md", ROOT / "patterns/serverless_ai_patterns" / pattern.slug / "README.md"
-    page = own.read_text()
-    page = replaced(page, "settings", settings_table(pattern.settings))
-    page = replaced(page, "cost", cost_table(pattern.settings))
-    page = replaced(page, "creates", creates_table(default))
-    page = replaced(page, "permissions", permissions_table(everything))
+def tables(
+    pattern: Pattern, cloud: str, default: Sequence[Resource], everything: Sequence[Resource]
+) -> dict[str, str]:
+    """Content for the markers of a pattern's page that tell of one cloud."""
     return {
-        front: replaced(front.read_text(), "catalogue", catalogue()),
-        own: page,
-        ROOT / "docs/pictures" / f"{pattern.slug}.svg": svg(dot(everything, title=pattern.title)),
+        f"creates-{cloud}": creates_table(default),
+        f"permissions-{cloud}": permissions.TABLES[cloud](everything),
     }
 
 
-def local_cloud() -> dict[Path, str]:
-    """The page of the local cloud, as it should be."""
-    path = ROOT / "docs/local-cloud.md"
-    page = replaced(path.read_text(), "cloudformation", cloudformation_types())
-    return {path: replaced(page, "pulumi", pulumi_types())}
+def picture(pattern: Pattern, cloud: str, everything: Sequence[Resource]) -> tuple[Path, str]:
+    """What calls what on one cloud."""
+    path = ROOT / "docs/pictures" / f"{pattern.slug}-{cloud}.svg"
+    return path, svg(dot(everything, title=f"{pattern.title} on {NAMES[cloud]}"))
+
+
+def page_of(pattern: Pattern) -> Path:
+    """The page of a pattern."""
+    return ROOT / "patterns/serverless_ai_patterns" / pattern.slug / "README.md"
+
+
+def filled(page: str, contents: Mapping[str, str]) -> str:
+    """`page` with new content between all markers that are named."""
+    for name, content in contents.items():
+        page = replaced(page, name, content)
+    return page
+
+
+def undeployed() -> dict[Path, str]:
+    """The pages as far as the code alone says what they must hold."""
+    front, local = ROOT / "README.md", ROOT / "docs/local-cloud.md"
+    lists = {f"pulumi-{cloud}": pulumi_types(cloud) for cloud in TOKENS}
+    found = {
+        front: filled(front.read_text(), {"catalogue": catalogue()}),
+        local: filled(local.read_text(), {"cloudformation": cloudformation_types(), **lists}),
+    }
+    for pattern in CATALOGUE:
+        page = page_of(pattern)
+        contents = {"settings": settings_table(pattern.settings), "cost": cost_table(pattern.settings)}
+        found[page] = filled(page.read_text(), contents)
+    return found
 
 
 def main() -> None:
     """Write everything anew."""
-    for path, content in local_cloud().items():
+    for path, content in undeployed().items():
         path.write_text(content)
     for pattern in CATALOGUE:
-        for path, content in pages(pattern, deployed(pattern), deployed(pattern, EVERYTHING)).items():
+        page = page_of(pattern)
+        for cloud in pattern.clouds:
+            default, everything = deployed(pattern, cloud), deployed(pattern, cloud, EVERYTHING)
+            page.write_text(filled(page.read_text(), tables(pattern, cloud, default, everything)))
+            path, content = picture(pattern, cloud, everything)
             path.write_text(content)
     command = ["serverless-ai", "run", "function_llm", "--save-svg", str(ROOT / "docs/pictures/run.svg")]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
@@ -183,9 +183,11 @@ def _by_service(names: Iterable[Sequence[str]]) -> list[str]:
 
 def _imported(token: str) -> tuple[str, str]:
     """`aws:lambda/function:Function` -> `pulumi_aws.lambda_`, `Function`."""
-    module, name = token.removeprefix("aws:").split("/")[0], token.rsplit(":", 1)[1]
-    where = {"index": "pulumi_aws", "lambda": "pulumi_aws.lambda_"}.get(module, f"pulumi_aws.{module}")
-    return where, re.sub(r"(?=[A-Z])", "_", name).lower() if name[0].islower() else name
+    package, module, name = token.replace("azure-native:", "azure_native:").split(":")
+    module, name = module.split("/")[0], name.rsplit("/", 1)[-1]
+    where = {"index": f"pulumi_{package}", "lambda": f"pulumi_{package}.lambda_"}
+    shown = re.sub(r"(?=[A-Z])", "_", name).lower() if name[0].islower() else name
+    return where.get(module, f"pulumi_{package}.{module}"), shown
 
 
 def _field_docs(kind: type[Any]) -> dict[str, str]:
@@ -208,17 +210,6 @@ def _first_line(kind: type[Any]) -> str:
 
 def _shown(value: object) -> str:
     return "" if value is None else f"`{value!r}`"
-
-
-def _list(value: Any) -> list[str]:
-    return value if isinstance(value, list) else [value]
-
-
-def _readable(arn: str) -> str:
-    """An ARN without what differs from one deployment to the next."""
-    text = arn.replace("123456789012", "ACCOUNT").replace("FunctionLlm-FunctionLlm", "")
-    text = re.sub(r"guardrail/\w+", "guardrail/ID", text)
-    return re.sub(r"([A-Za-z]+?)[0-9A-F]{8}-[0-9A-Z]{8,16}", r"\1", text)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,138 @@
+"""Who may do what, as tables: the statements, assignments and bindings of a deployment, in its own words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from serverless_ai_local.gcp import project
+from serverless_ai_local.graph import Resource
+from serverless_ai_local.pictures.sketch import Graph
+from serverless_ai_patterns.azure import roles
+from serverless_ai_patterns.azure.roles import Role
+from serverless_ai_patterns.gcp.policy import ROLES
+
+_AZURE_ROLES: Final = {one.id: one for one in vars(roles).values() if isinstance(one, Role)}
+_ASSIGNMENTS: Final = (
+    "azure-native:authorization:RoleAssignment",
+    "azure-native:cosmosdb:SqlResourceSqlRoleAssignment",
+)
+_IDENTITY, _TOPIC = "azure-native:managedidentity:UserAssignedIdentity", "azure-native:eventgrid:Topic"
+_BINDINGS: Final[Mapping[str, str]] = {
+    "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember": "repository",
+    "gcp:cloudrunv2/serviceIamBinding:ServiceIamBinding": "name",
+    "gcp:projects/iAMMember:IAMMember": "project",
+    "gcp:pubsub/subscriptionIAMMember:SubscriptionIAMMember": "subscription",
+    "gcp:pubsub/topicIAMMember:TopicIAMMember": "topic",
+}
+"""Type of a grant -> the input that says on what."""
+_WHERE: Final = {
+    "name": "service",
+    "project": "the project",
+    "repository": "repository",
+    "subscription": "subscription",
+    "topic": "topic",
+}
+
+
+def aws(resources: Sequence[Resource]) -> str:
+    """Every statement of every role that is deployed."""
+    lines = ["| role of | may | on |", "|---|---|---|"]
+    for role in (resource for resource in resources if resource.type == "AWS::IAM::Role"):
+        who = "function" if "lambda" in str(role.properties["AssumeRolePolicyDocument"]) else "schedule"
+        for policy in role.properties.get("Policies", []):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                actions = "<br>".join(f"`{action}`" for action in _list(statement["Action"]))
+                on = "<br>".join(f"`{_readable(one)}`" for one in _list(statement["Resource"]))
+                if "Condition" in statement:
+                    on += "<br>only through that profile"
+                lines.append(f"| {who} | {actions} | {on} |")
+    return "\n".join(lines)
+
+
+def azure(resources: Sequence[Resource]) -> str:
+    """Every role assignment that is deployed: whose, which built-in role, on which resource."""
+    graph = Graph(resources)
+    lines = ["| identity of | role | on | for |", "|---|---|---|---|"]
+    for grant in graph.of(*_ASSIGNMENTS):
+        role = _AZURE_ROLES[grant.properties["roleDefinitionId"].rpartition("/")[2]]
+        identities = graph.others(grant, _IDENTITY)
+        who = "function" if identities else "topic"
+        principals = identities or graph.others(grant, _TOPIC)
+        # What it is on, and not what that is in.
+        on = max(
+            (one for one in graph.others(grant) if one not in principals),
+            key=lambda one: one.physical_id.count("/"),
+        )
+        kind = on.type.removeprefix("azure-native:")
+        lines.append(f"| {who} | {role.name} | `{kind}` {graph.short(on)} | {role.use} |")
+    return "\n".join(lines)
+
+
+def gcp(resources: Sequence[Resource]) -> str:
+    """Every grant that is deployed: whose, which permissions or predefined role, on what."""
+    graph = Graph(resources)
+    readable = _names(graph)
+    custom = {
+        f"roles/{one.properties['roleId']}": one.properties["permissions"]
+        for one in graph.of("gcp:projects/iAMCustomRole:IAMCustomRole")
+    }
+    lines = ["| account | may | on |", "|---|---|---|"]
+    for kind, key in _BINDINGS.items():
+        for grant in graph.of(kind):
+            role: str = grant.properties["role"]
+            own = custom.get(f"roles/{role.rpartition('/')[2]}")
+            may = "<br>".join(f"`{one}`" for one in own) if own else f"`{role}`: {ROLES[role]}"
+            on = _WHERE[key]
+            if key != "project":
+                on += f" {_granted(graph, grant, grant.properties[key])}"
+            if "condition" in grant.properties:
+                expression = readable(grant.properties["condition"]["expression"])
+                on += f", if `{expression}`".replace("|", "\\|")
+            for member in _list(grant.properties.get("members") or grant.properties["member"]):
+                lines.append(f"| {_member(readable(member))} | {may} | {on} |")
+    return "\n".join(lines)
+
+
+TABLES: Final[Mapping[str, Callable[[Sequence[Resource]], str]]] = {"aws": aws, "azure": azure, "gcp": gcp}
+
+
+def _granted(graph: Graph, grant: Resource, name: str) -> str:
+    """What of that which the grant refers to has this generated name."""
+    return next(graph.short(one) for one in graph.others(grant) if name in _generated(one))
+
+
+def _names(graph: Graph) -> Callable[[str], str]:
+    """Replaces the generated names of resources, which differ from one deployment to the next."""
+    known = {name: graph.short(one) for one in graph.resources for name in _generated(one)}
+    known[project.PROJECT] = "PROJECT"
+    longest_first = sorted(known, key=lambda name: (-len(name), name))
+    pattern = re.compile("|".join(map(re.escape, longest_first)))
+    return lambda text: pattern.sub(lambda found: known[found[0]], text)
+
+
+def _generated(resource: Resource) -> set[str]:
+    if resource.type in _BINDINGS:
+        return set()
+    found = {resource.properties.get(key) for key in ("name", "accountId", "repositoryId")}
+    return {str(name) for name in found if name is not None}
+
+
+def _member(member: str) -> str:
+    kind, _, name = member.partition(":")
+    if kind == "user":
+        return "those you name"
+    account = name.partition("@")[0]
+    return "Pub/Sub's own" if name.endswith("gcp-sa-pubsub.iam.gserviceaccount.com") else account
+
+
+def _list(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def _readable(arn: str) -> str:
+    """An ARN without what differs from one deployment to the next."""
+    text = arn.replace("123456789012", "ACCOUNT").replace("FunctionLlm-FunctionLlm", "")
+    text = re.sub(r"guardrail/\w+", "guardrail/ID", text)
+    return re.sub(r"([A-Za-z]+?)[0-9A-F]{8}-[0-9A-Z]{8,16}", r"\1", text)
