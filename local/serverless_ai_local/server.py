@@ -73,8 +73,7 @@ def serve(port: int, state: Path, stopped: threading.Event) -> None:
 
 
 def _write(note: Path, content: dict[str, Any]) -> None:
-    """In one step, so that a reader never sees half of it."""
-    note.parent.mkdir(parents=True, exist_ok=True)
+    """In one step, so that a reader never sees half of it. Whoever removed the directory wants no cloud."""
     draft = note.with_suffix(f".{os.getpid()}")
     draft.write_text(json.dumps(content))
     draft.replace(note)
