@@ -73,8 +73,8 @@ def test_every_row_names_inputs_of_the_sdk_and_has_a_price(token: str) -> None:
     row = ROWS[token]
     assert not list(strangers(row.inputs, shape)), "an input that Pulumi does not have"
     assert set(row.defaults) | set(row.fixed or ()) <= set(shape.properties) | set(reflection.outputs(token))
-    inputs = {"conditions": [], "serviceConfig": {}}
-    assert prices.idle(token, inputs).usd >= 0
+    if token != types.SERVICE_MEMBER:  # no pattern makes one: they bind all invokers at once
+        assert prices.idle(token, {"conditions": [], "serviceConfig": {}}).usd >= 0
 
 
 @pytest.mark.parametrize("token", sorted(ROWS))

@@ -38,7 +38,6 @@ FREE: Final[Mapping[str, str]] = {
             "gcp:apigateway/apiConfig:ApiConfig",
             "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember",
             "gcp:cloudrunv2/serviceIamBinding:ServiceIamBinding",
-            "gcp:cloudrunv2/serviceIamMember:ServiceIamMember",
             "gcp:firestore/field:Field",
             "gcp:logging/projectExclusion:ProjectExclusion",
             "gcp:logging/projectSink:ProjectSink",
