@@ -26,7 +26,7 @@ def test_every_row_says_what_the_sdk_says(kind: str) -> None:
     named = {row.named_by, *re.findall(r"\{(\w+)\}", row.path), *row.fixed} - {""}
     tops = {path.split(".")[0] for path in (*row.inputs, *row.defaults)}
     assert named | tops <= set(known), (named | tops) - set(known)
-    assert row.located == ("location" in known) or row.located is False
+    assert not row.located or "location" in known
     assert "name" in reflection.outputs(f"azure-native:{kind}") or kind.startswith("resources")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from serverless_ai_local import graph
+from serverless_ai_local.azure.estate import part
 from serverless_ai_local.azure.from_pulumi.arm import arm
 from serverless_ai_local.azure.place import ADMINISTRATOR, LOCATION, SUBSCRIPTION, TENANT
 from serverless_ai_local.azure.types import TABLE
@@ -62,8 +63,8 @@ class ArmKind:
 
     def echo(self, inputs: Values) -> Values:
         """Ids of user-assigned identities go in as a list and come out as a map."""
-        identity = inputs.get("identity")
-        ids = identity.get("userAssignedIdentities") if is_mapping(identity) else None
+        identity = part(inputs, "identity")
+        ids = identity.get("userAssignedIdentities")
         if not is_list(ids):
             return inputs
         known = not any(one is UNKNOWN for one in ids)

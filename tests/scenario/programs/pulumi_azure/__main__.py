@@ -27,9 +27,7 @@ main = settings["main"]
 memory = config.require_int("memory_main")
 settings["main"] = replace(main, function=replace(main.function, memory_mb=memory))
 for name, setting in settings.items():
-    pattern = FunctionLlm(
-        name, setting, entra_client_id=CLIENT, gateway=GATEWAY if name == "jwt" else None
-    )
+    pattern = FunctionLlm(name, setting, entra_client_id=CLIENT, gateway=GATEWAY if name == "jwt" else None)
     for output, value in outputs(pattern).items():
         pulumi.export(f"{name}_{output}", value)
     pulumi.export(f"{name}_function_url", pattern.function.default_host_name)
