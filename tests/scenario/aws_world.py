@@ -27,6 +27,7 @@ class AwsWorld:
     """`outputs` holds `<variant>_<output>` of every variant."""
 
     target: str
+    refusal: str = "ValidationException"
     cloud: RunningCloud
     outputs: Mapping[str, str]
     callers: dict[str, Credentials] = field(default_factory=dict)

@@ -32,8 +32,6 @@ MANAGEMENT, STORAGE, EVENTS = (
     "https://eventgrid.azure.net",
 )
 KEY = "Ocp-Apim-Subscription-Key"
-WORDS = {"BadRequest": "ValidationException"}
-"""Foundry's word for a request that a model will not take -> the scenario's."""
 
 
 @dataclass(kw_only=True)
@@ -41,6 +39,7 @@ class AzureWorld:
     """`outputs` holds `<variant>_<output>` of every variant."""
 
     target: str
+    refusal: str = "BadRequest"
     cloud: RunningCloud
     outputs: Mapping[str, str]
     _results: list[dict[str, Any]] = field(default_factory=list)
@@ -169,10 +168,7 @@ class AzureWorld:
 
     def dead_letters(self) -> list[dict[str, Any]]:
         for letter in self._drain("main_dead_letter_queue_url"):
-            if "reason" in letter:
-                for word, meaning in WORDS.items():
-                    letter["reason"] = letter["reason"].replace(word, f"{word} ({meaning})")
-            else:  # the host moved it itself, and does not say why
+            if "reason" not in letter:  # the host moved it itself, and does not say why
                 letter = {"reason": "", "payload": letter, "attempts": 0}  # noqa: PLW2901
             self._dead.append(letter)
         return self._dead

@@ -20,8 +20,6 @@ from serverless_ai_local.launch import RunningCloud
 REGION = "us-central1"
 FRIENDS, STRANGERS = "example.com", "elsewhere.example"
 """Domains of people who may call, and who may not."""
-WORDS = {"INVALID_ARGUMENT": "ValidationException"}
-"""Google's word for a request that a model will not take -> the scenario's."""
 
 
 @dataclass(kw_only=True)
@@ -29,6 +27,7 @@ class GcpWorld:
     """`outputs` holds `<variant>_<output>` of every variant."""
 
     target: str
+    refusal: str = "INVALID_ARGUMENT"
     cloud: RunningCloud
     outputs: Mapping[str, str]
     _results: list[dict[str, Any]] = field(default_factory=list)
@@ -118,10 +117,7 @@ class GcpWorld:
     def dead_letters(self) -> list[dict[str, Any]]:
         for message in self._drain("main_dead_letter_queue_url"):
             letter = _content(message)
-            if "reason" in letter:
-                for word, meaning in WORDS.items():
-                    letter["reason"] = letter["reason"].replace(word, f"{word} ({meaning})")
-            else:  # Pub/Sub moved it itself, and does not say why
+            if "reason" not in letter:  # Pub/Sub moved it itself, and does not say why
                 attempts = message["attributes"]["CloudPubSubDeadLetterSourceDeliveryCount"]
                 letter = {"reason": "", "payload": letter, "attempts": int(attempts)}
             self._dead.append(letter)

@@ -50,7 +50,7 @@ def test_an_event_that_keeps_failing_is_in_the_dead_letter_queue_with_its_reason
     world.emit({"message": "remember-me"})
     (letter,) = eventually(world.dead_letters, within=30, what="the dead letter")
     assert "remember-me" in str(letter["payload"])
-    assert "ValidationException" in letter["reason"], letter
+    assert world.refusal in letter["reason"], letter
     assert letter["attempts"] == 3
     assert world.results() == []
 

@@ -24,6 +24,8 @@ class World(Protocol):
     """One deployment of the three variants (`main`, `tight`, `jwt`) on one target."""
 
     target: str
+    refusal: str
+    """The cloud's own word for a request that its model will not take."""
 
     def chat(self, body: Any, *, variant: str = "main", caller: str = "ada") -> Reply:
         """POST /chat as a caller who may; `body` is bytes, or an object sent as JSON."""
