@@ -52,6 +52,8 @@ class Registered:
     dependencies: tuple[str, ...]
     physical: str
     deleted_with: str = ""
+    references: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Property -> URNs of the resources that its value is made of."""
 
     def document(self, key: str) -> dict[str, Any]:
         """An input that holds JSON text."""
@@ -122,6 +124,9 @@ class Monitor(mocks.MockMonitor):
                     dependencies=tuple(request.dependencies),
                     physical=physical,
                     deleted_with=request.deletedWith,
+                    references={
+                        key: frozenset(made_of.urns) for key, made_of in request.propertyDependencies.items()
+                    },
                 )
             )
         if not request.custom:
