@@ -21,7 +21,7 @@ def test_whoever_may_not_call_is_refused_before_the_function_runs(world: World) 
     assert world.model_calls() == []
 
 
-@pytest.mark.row("security-02")
+@pytest.mark.row("security-02", "azure-03")
 def test_a_valid_token_is_let_in(world: World) -> None:
     reply = world.bearer({"message": "hello"}, world.token("ada"))
     assert reply.status == 200, reply

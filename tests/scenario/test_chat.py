@@ -12,6 +12,7 @@ FACT = "The blue key opens the cellar door."
 
 
 @pytest.mark.row("aws-01", "aws-02", "aws-03", "aws-05", "exercise-01", "agents-01", "practice-08", "rag-16")
+@pytest.mark.row("azure-01", "azure-02", "gcp-01", "gcp-02", "gcp-07")
 def test_a_question_is_answered(world: World) -> None:
     reply = world.chat({"message": f"{FACT} What opens the cellar door?"})
     assert reply.status == 200, reply
