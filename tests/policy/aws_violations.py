@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from pulumi.runtime.rpc import UNKNOWN
+
 ACCOUNT = "arn:aws:iam::111122223333:root"
 
 
@@ -131,6 +133,18 @@ MORE = {
         ),
         "aws-queue-tls",
         r"it takes messages over plain HTTP",
+    ),
+    "dead letters that a preview leaves open": (
+        lambda g: g.unset("Queue", "redrivePolicy", "results").set(
+            "Queue", "redrivePolicy", UNKNOWN, "results"
+        ),
+        "aws-queue-dead-letters",
+        r"dropped when it is old",
+    ),
+    "a queue policy that a preview leaves open": (
+        lambda g: g.drop("QueuePolicy", "results-policy").set("Queue", "policy", UNKNOWN, "results"),
+        "aws-queue-tls",
+        r"plain HTTP",
     ),
     "a filter of attacks that is off": (
         lambda g: g.set(

@@ -8,28 +8,22 @@ from typing import Any, Final
 from serverless_ai_patterns.aws.policy import STAR_RESOURCES
 from serverless_ai_policy.checks import never
 from serverless_ai_policy.rule import Check, Each, Resource, Rule
-from serverless_ai_policy.values import at, document, is_mapping, is_set, known_at, listed
+from serverless_ai_policy.values import Values, at, document, is_mapping, is_set, known_at, listed
 
 IDENTITY: Final = (
     *("aws:iam:RolePolicy", "aws:iam:Policy", "aws:iam:UserPolicy", "aws:iam:GroupPolicy"),
     "aws:iam:Role",
 )
 RESOURCE: Final = ("aws:sqs:QueuePolicy", "aws:sqs:Queue", "aws:sns:TopicPolicy", "aws:s3:BucketPolicy")
-MANAGED: Final = (
-    "aws:iam:Role",
-    "aws:iam:RolePolicyAttachment",
-    "aws:iam:PolicyAttachment",
-)
+MANAGED: Final = ("aws:iam:Role", "aws:iam:RolePolicyAttachment", "aws:iam:PolicyAttachment")
 _AWS_OWN: Final = ":iam::aws:policy/"
 
 
-def allowed(resource: Resource, *paths: str) -> Iterator[dict[str, Any]]:
-    """Each statement of the policies at `paths` that allows something."""
-    for path in paths:
-        given = at(resource.props, path)
-        for statement in _statements(given, path) if is_set(given) else ():
-            if statement.get("Effect", "Allow") == "Allow":
-                yield statement
+def _allowed(values: Values, path: str) -> list[dict[str, Any]]:
+    """The statements of the policy at `path`, if there is one, that allow something."""
+    given = at(values, path)
+    statements = _statements(given, path) if is_set(given) else []
+    return [one for one in statements if one.get("Effect", "Allow") == "Allow"]
 
 
 def _statements(given: Any, path: str) -> list[dict[str, Any]]:
@@ -44,10 +38,9 @@ def _sid(statement: dict[str, Any]) -> str:
 
 
 def _granted(resource: Resource) -> Iterator[dict[str, Any]]:
-    yield from allowed(resource, "policy")
-    inline = listed(resource.props.get("inlinePolicies"), "inlinePolicies")
-    for one in inline:
-        yield from allowed(Resource(resource.kind, "", "", one if is_mapping(one) else {}), "policy")
+    yield from _allowed(resource.props, "policy")
+    for one in listed(resource.props.get("inlinePolicies"), "inlinePolicies"):
+        yield from _allowed(one, "policy")
 
 
 def _stars(key: str) -> Check:
@@ -78,13 +71,13 @@ def _is_anyone(statement: dict[str, Any]) -> bool:
 
 
 def _trusts_somebody(resource: Resource) -> Iterator[str]:
-    for statement in allowed(resource, "assumeRolePolicy"):
+    for statement in _allowed(resource.props, "assumeRolePolicy"):
         if _is_anyone(statement) or "NotPrincipal" in statement:
             yield "anyone may take this role"
 
 
 def _callers_are_named(resource: Resource) -> Iterator[str]:
-    for statement in allowed(resource, "policy"):
+    for statement in _allowed(resource.props, "policy"):
         by_service = at(statement.get("Principal"), "Service") is not None
         open_to_all = _is_anyone(statement) or by_service or "NotPrincipal" in statement
         if open_to_all and not statement.get("Condition"):

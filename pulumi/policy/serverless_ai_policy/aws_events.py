@@ -35,7 +35,7 @@ def _queues_bury(stack: Stack) -> Iterator[Finding]:
     for queue in stack.of(QUEUE):
         ends = any(any(stack.referring(queue, prop, kind)) for kind, prop in BURIES)
         outside = any(stack.referring(queue, "queueUrl", "aws:sqs:RedrivePolicy"))
-        if not (ends or outside or is_set(at(queue.props, "redrivePolicy"))):
+        if not (ends or outside or is_set(queue.given("redrivePolicy"))):
             yield Finding(queue, "what is received too often is dropped when it is old")
 
 
@@ -53,7 +53,7 @@ def _functions_bury(stack: Stack) -> Iterator[Finding]:
 def _queues_refuse_plain_http(stack: Stack) -> Iterator[Finding]:
     for queue in stack.of(QUEUE):
         policies = [policy.props.get("policy") for policy in stack.referring(queue, "queueUrl", POLICY)]
-        if not any(map(_refuses_plain_http, (*policies, queue.props.get("policy")))):
+        if not any(map(_refuses_plain_http, (*policies, queue.given("policy")))):
             yield Finding(queue, "it takes messages over plain HTTP")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
-from serverless_ai_policy.values import Undecided, Values
+from serverless_ai_policy.values import UNKNOWN, Undecided, Values
 
 Level = Literal["mandatory", "advisory"]
 _TOKEN: Final = re.compile(r"^([A-Za-z-]+)(?:_\w+)?:([\w.-]+)(?:/[\w.-]+)?:(\w+)$")
@@ -34,6 +34,14 @@ class Resource:
     """By wire name; what is not known yet is `UNKNOWN`."""
     references: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     """Property -> URNs of the resources that its value is made of."""
+
+    def given(self, prop: str) -> Any:
+        """What the program gives as `prop`: an unknown value that is made of nothing is the provider's own.
+
+        For rules over a stack, which see outputs.
+        """
+        value = self.props.get(prop)
+        return None if value is UNKNOWN and not self.references.get(prop) else value
 
     def refers(self, prop: str, other: Resource) -> bool:
         """Whether `prop` is made of an output of `other`, which a preview knows too."""
