@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pulumi_policy import PolicyPack
 
-sys.path.insert(0, str(Path(__file__).parent))  # the rules are beside this file, installed or not
+sys.path.insert(0, str(Path(__file__).parents[1]))  # in a checkout the rules are one folder up
 
 from serverless_ai_policy.pack import NAME, policies
 

@@ -15,10 +15,11 @@ from serverless_ai_patterns.function_llm import FunctionLlmSettings
 from serverless_ai_patterns.settings import from_mapping
 
 # The pack's own __main__.py finds its rules the same way.
-sys.path.insert(0, str(Path(__file__).parents[2] / "pulumi" / "policy"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "pulumi"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from graphs import Graph
+
 from serverless_ai_policy import Violation
 
 

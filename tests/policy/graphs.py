@@ -12,11 +12,11 @@ from typing import Any
 from pulumi_policy.deserialize import deserialize_properties
 from pulumi_policy.proxy import unknown_checking_proxy
 from recorder import Recording, Registered
-from serverless_ai_policy import RULES, Resource, Violation, judge, kind_of
-from serverless_ai_policy.pack import plain
 
 from serverless_ai_local.doors.pulumi import checks
 from serverless_ai_local.doors.pulumi.values import decode
+from serverless_ai_policy import RULES, Resource, Violation, judge, kind_of
+from serverless_ai_policy.pack import plain
 
 
 def seen(one: Registered) -> Resource:

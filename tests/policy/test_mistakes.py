@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 from graphs import on_wire
-from serverless_ai_policy import RULES, Resource, judge, kind_of
 
 from serverless_ai_local import graph
 from serverless_ai_local.doors.pulumi import Deployment, ProgramError
 from serverless_ai_local.doors.pulumi.clouds import CloudError, Consequence, Live, Placed, Target
 from serverless_ai_local.doors.pulumi.values import encode
+from serverless_ai_policy import RULES, Resource, judge, kind_of
 
 PACKAGES = {"azure": "azure_native", "gcp": "gcp"}
 ENDPOINT = "http://127.0.0.1:9"  # nothing listens there

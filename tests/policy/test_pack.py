@@ -14,6 +14,7 @@ import yaml
 from google.protobuf import empty_pb2, struct_pb2
 from graphs import Graph
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
+
 from serverless_ai_policy import RULES, Rule
 from serverless_ai_policy.pack import policies
 from serverless_ai_policy.rule import Each

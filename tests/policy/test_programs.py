@@ -5,6 +5,7 @@ from __future__ import annotations
 import programs
 import pytest
 from graphs import Graph, seen
+
 from serverless_ai_policy import RULES
 from serverless_ai_policy.rule import Stack, Whole, is_one_of, wrong
 from serverless_ai_policy.values import UNKNOWN, Undecided, at

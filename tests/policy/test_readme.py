@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pulumi_policy
 import yaml
+
 from serverless_ai_policy import RULES, Rule
 
 ROOT = Path(__file__).parents[2]

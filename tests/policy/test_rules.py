@@ -11,6 +11,7 @@ from graphs import on_wire, seen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_ON_WIRE
+
 from serverless_ai_policy import RULES, Resource, Violation, judge, kind_of
 from serverless_ai_policy.checks import must_be, must_be_chosen, must_be_set
 from serverless_ai_policy.rule import Each, Rule, Stack, is_one_of, wrong

@@ -9,6 +9,7 @@ import azure_violations
 import gcp_violations
 import pytest
 import secret_violations
+
 from serverless_ai_policy import RULES
 
 TABLES = {

@@ -33,7 +33,7 @@ def test_a_user_of_aws_imports_no_other_cloud_and_no_other_tool():
 
 def test_no_folder_of_the_room_can_shadow_an_installed_package():
     folders = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert folders == {"policy", "serverless_ai_pulumi", "stacks"}
+    assert folders == {"policy", "serverless_ai_policy", "serverless_ai_pulumi", "stacks"}
     assert not list(ROOT.glob("*.py"))
     assert not list((ROOT / "stacks").rglob("__init__.py"))
 
