@@ -76,11 +76,11 @@ def endpoint(cloud: RunningCloud) -> str:
 
 
 @pytest.fixture(scope="module")
-def model_server() -> Iterator[None]:
-    """A server on the port that the docs name, in the OpenAI form that every such server has."""
-    server = ThreadingHTTPServer(("127.0.0.1", 11434), _Model)
+def model_server() -> Iterator[str]:
+    """Address of a server in the OpenAI form; it stands in for the one that the docs name."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Model)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield
+    yield f"127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
 
@@ -106,7 +106,7 @@ class _Model(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def environment(cloud: RunningCloud, endpoint: str, model_server: None) -> dict[str, str]:
+def environment(cloud: RunningCloud, endpoint: str, model_server: str) -> dict[str, str]:
     """A reader's shell: the local cloud in the place of an account, stand-ins for what is not installed."""
     path = [
         str(STAND_INS),
@@ -120,6 +120,7 @@ def environment(cloud: RunningCloud, endpoint: str, model_server: None) -> dict[
         "PATH": os.pathsep.join(path),
         "SERVERLESS_AI_STATE_DIR": str(cloud.state_dir),
         "ENDPOINT": endpoint,
+        "MODEL_SERVER": model_server,
         "CDK_VALIDATION": "false",
         "CI": "true",
     }
@@ -163,6 +164,7 @@ def test_a_python_snippet_runs(code: str, tmp_path: Path) -> None:
 def test_a_shell_snippet_runs(script: str, environment: dict[str, str], tmp_path: Path) -> None:
     if "cloud start" in script:  # a cloud of its own, as for a reader who has none yet
         environment = {**environment, "SERVERLESS_AI_STATE_DIR": str(tmp_path)}
+    script = script.replace("127.0.0.1:11434", environment["MODEL_SERVER"])
     script = re.sub(r"(aws-cdk@\S+ deploy)", r"\1 --require-approval never", script)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
-from world import Reply, World, eventually
+from world import Reply, World, past_the_rate
 
 REFILL_S = 2.0
 """Time in which the bucket of `tight` (burst 4, 2 a second) is full again."""
@@ -38,7 +38,7 @@ def test_sessions_of_two_token_subjects_are_apart(world: World) -> None:
 def test_over_the_callers_daily_tokens_the_answer_is_429_with_the_reset_time(world: World) -> None:
     replies = []
     for _ in range(10):
-        replies.append(_past_the_gateway(world, "spender"))
+        replies.append(_hello(world, "spender"))
         if replies[-1].status == 429:
             break
     assert replies[0].status == 200, replies[0]
@@ -50,18 +50,12 @@ def test_over_the_callers_daily_tokens_the_answer_is_429_with_the_reset_time(wor
     assert 0 < (reset - now).total_seconds() <= 86_400
     assert (reset.hour, reset.minute, reset.second) == (0, 0, 0)
     assert int(last.headers["retry-after"]) <= 86_400
-    other = _past_the_gateway(world, "saver")
+    other = _hello(world, "saver")
     assert other.status == 200, "one caller's budget must not stop another"
 
 
-def _past_the_gateway(world: World, caller: str) -> Reply:
-    """The endpoint's own answer, asked again while the gateway's rate limit is in the way."""
-
-    def attempt() -> Reply | None:
-        reply = world.chat({"message": "hello"}, variant="tight", caller=caller)
-        return None if reply.status == 429 and "reset_at" not in reply.body else reply
-
-    return eventually(attempt, what="an answer past the rate limit")
+def _hello(world: World, caller: str) -> Reply:
+    return past_the_rate(lambda: world.chat({"message": "hello"}, variant="tight", caller=caller))
 
 
 @pytest.mark.row("security-03")

@@ -6,7 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from world import World
+from world import Reply, World, past_the_rate
 
 FACT = "The blue key opens the cellar door."
 
@@ -38,10 +38,13 @@ def test_a_session_remembers_earlier_turns(world: World) -> None:
 
 @pytest.mark.row("agents-02")
 def test_without_history_nothing_is_kept(world: World) -> None:
-    first = world.chat({"message": FACT}, variant="tight", caller="cleo")
+    def tight(body: object) -> Reply:
+        return past_the_rate(lambda: world.chat(body, variant="tight", caller="cleo"))
+
+    first = tight({"message": FACT})
     assert first.status == 200, first
     assert first.body["session_id"] is None
-    again = world.chat({"message": "What?", "session_id": "abcdefghijklmnop"}, variant="tight", caller="cleo")
+    again = tight({"message": "What?", "session_id": "abcdefghijklmnop"})
     assert again.status == 400
     assert again.body["error"]["field"] == "session_id"
 

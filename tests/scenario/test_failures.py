@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from world import Reply, World, eventually
+from world import Reply, World, past_the_rate
 
 TIMEOUT_S = 8
 
@@ -38,11 +38,10 @@ def test_a_failed_turn_costs_no_budget(world: World) -> None:
     """The budget of `tight` allows one call at a time; three failed ones must leave room for it."""
     world.model_fault("refuse", times=1000)
 
-    def attempt() -> Reply | None:
-        reply = world.chat({"message": "hello"}, variant="tight", caller="unlucky")
-        return None if reply.status == 429 and "reset_at" not in reply.body else reply
+    def hello() -> Reply:
+        return past_the_rate(lambda: world.chat({"message": "hello"}, variant="tight", caller="unlucky"))
 
-    failed = [eventually(attempt, what="an answer past the rate limit") for _ in range(3)]
+    failed = [hello() for _ in range(3)]
     assert {reply.status for reply in failed} == {502}, failed
     world.reset()
-    assert eventually(attempt, what="an answer past the rate limit").status == 200
+    assert hello().status == 200

@@ -88,3 +88,15 @@ def eventually(look: Callable[[], T], *, within: float = 15.0, what: str = "it")
         if time.monotonic() > end:
             raise AssertionError(f"{what} did not happen within {within} s; last seen: {found!r}")
         time.sleep(0.1)
+
+
+def past_the_rate(send: Callable[[], Reply]) -> Reply:
+    """The answer to `send`, sent again while the rate limit (not the token budget) is in the way."""
+
+    def attempt() -> Reply | None:
+        reply = send()
+        return None if reply.status == 429 and "reset_at" not in reply.body else reply
+
+    found = eventually(attempt, what="an answer past the rate limit")
+    assert found is not None
+    return found
