@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +29,7 @@ _CONFIG: Final[Mapping[str, Mapping[str, str]]] = {"azure": azure.CONFIG, "gcp":
 def deployed(pattern: Pattern, cloud: str, settings: str = "{}") -> tuple[Resource, ...]:
     """The graph of the pattern after a real `cdk deploy`, or after its Pulumi program ran, by name."""
     with tempfile.TemporaryDirectory() as folder:
-        running = launch.start(Path(folder))
+        running = launch.start(Path(folder), parent=os.getpid())
         try:
             graph = _by_cdk if cloud == "aws" else _by_pulumi
             return tuple(sorted(graph(running, pattern, cloud, settings), key=lambda one: one.name))
