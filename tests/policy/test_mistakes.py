@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -136,8 +137,10 @@ class PolicedKind:
 def outcomes(tmp_path_factory) -> dict[str, str]:
     """What a preview says to each mistake; side by side, because programs start slowly."""
 
+    base = tmp_path_factory.mktemp("mistakes")  # here, for the factory is not made for threads
+
     def outcome(mistake: str) -> str:
-        folder: Path = tmp_path_factory.mktemp("mistake")
+        folder = Path(mkdtemp(dir=base))
         (folder / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
         cloud = mistake.partition(":")[0]
         head = f"import pulumi_{PACKAGES[cloud]} as {cloud}\n# the mistake is below\n"
