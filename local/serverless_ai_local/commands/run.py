@@ -153,5 +153,5 @@ def _ask(
     reply = send()
     console.print(f"  [bold]answer[/]    {escape(reply.answer)}", highlight=False)
     console.print(
-        f"  [dim]{reply.model}, {reply.tokens} tokens, {reply.seconds * 1000:.0f} ms with a cold start[/]\n"
+        f"  [dim]{reply.model}, {reply.tokens} tokens, {reply.seconds * 1000:.0f} ms, the first call[/]\n"
     )
