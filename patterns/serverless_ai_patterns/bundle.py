@@ -17,12 +17,15 @@ PACKAGE = serverless_ai_runtime.__name__
 RUNTIME = Path(serverless_ai_runtime.__file__).parent
 """The runtime as Python found it: the same folder rule in a checkout and in site-packages."""
 
-ENTRY_POINTS = {"aws": "aws_lambda", "azure": "azure_functions", "gcp": "gcp_functions"}
-"""Cloud -> the module of `entrypoints` that speaks its function contract."""
+ENTRY_POINTS = {
+    "function_llm": {"aws": "aws_lambda", "azure": "azure_functions", "gcp": "gcp_functions"},
+    "event_pipeline": {"aws": "aws_queue", "azure": "azure_queue", "gcp": "gcp_push"},
+}
+"""Pattern -> cloud -> the module of `entrypoints` that speaks the contract of its function."""
 
 DOTTED = ("aws",)
 """Clouds that find a handler by its dotted name; the others look for files at the top of the zip, which
-`root/<cloud>` holds, and for a function named as the pattern's slug in them."""
+`root/<cloud>/<pattern>` holds, and for a function named as the pattern's slug in them."""
 
 ROOT_FILES = (".json", ".py", ".txt")
 """What a host may want there: its settings, a module, requirements."""
@@ -37,20 +40,26 @@ UNIX_TIME = 315_532_800
 def bundle(pattern: str, cloud: str, *, runtime: Path = RUNTIME) -> Mapping[str, Path]:
     """Path in the zip -> file, sorted: what every function shares, this pattern's core, this cloud's edge.
 
-    Files of `root/<cloud>` are at the top of the zip.
+    Files of `root/<cloud>` and `root/<cloud>/<pattern>` are at the top of the zip.
 
     Raises ValueError, which lists what there is, for an unknown pattern or cloud.
     """
     _check(pattern, cloud)
-    others = {f"{PACKAGE}/core/{other.slug}.py" for other in CATALOGUE if other.slug != pattern}
-    files = dict(_candidates(runtime, cloud))
+    others = {
+        f"{PACKAGE}/{name}.py"
+        for other in CATALOGUE
+        for name in (f"core/{other.slug}", f"wiring_{other.slug}")
+        if other.slug != pattern
+    }
+    files = dict(_candidates(runtime, pattern, cloud))
     return {name: files[name] for name in sorted(files.keys() - others)}
 
 
 def handler(pattern: str, cloud: str) -> str:
     """The handler's name as the cloud's function resource takes it. Raises ValueError as `bundle` does."""
     _check(pattern, cloud)
-    return f"{PACKAGE}.entrypoints.{ENTRY_POINTS[cloud]}.{pattern}" if cloud in DOTTED else pattern
+    module = ENTRY_POINTS[pattern][cloud]
+    return f"{PACKAGE}.entrypoints.{module}.{pattern}" if cloud in DOTTED else pattern
 
 
 def stage(pattern: str, cloud: str, into: Path) -> Path:
@@ -100,17 +109,20 @@ def _check(pattern: str, cloud: str) -> None:
         raise ValueError(f"cloud of {pattern} must be one of {', '.join(clouds)}; got {cloud!r}")
 
 
-def _candidates(runtime: Path, cloud: str) -> Iterator[tuple[str, Path]]:
-    """Path in the zip and file of everything that this cloud's functions may need."""
+def _candidates(runtime: Path, pattern: str, cloud: str) -> Iterator[tuple[str, Path]]:
+    """Path in the zip and file of everything that this pattern's functions may need on this cloud."""
+    folders = (*_FOLDERS, *_PATTERN_FOLDERS.get(pattern, ()))
     modules = [
-        *(path for folder in _FOLDERS for path in (runtime / folder.format(cloud=cloud)).glob("*.py")),
-        *(runtime / "entrypoints" / f"{module}.py" for module in ("__init__", ENTRY_POINTS[cloud])),
+        *(path for folder in folders for path in (runtime / folder.format(cloud=cloud)).glob("*.py")),
+        *(runtime / "entrypoints" / f"{module}.py" for module in ("__init__", ENTRY_POINTS[pattern][cloud])),
     ]
     for path in modules:
         yield f"{PACKAGE}/{path.relative_to(runtime).as_posix()}", path
-    for path in (runtime / "root" / cloud).glob("*"):
-        if path.suffix in ROOT_FILES:
-            yield path.name, path
+    for folder in (runtime / "root" / cloud, runtime / "root" / cloud / pattern):
+        for path in folder.glob("*"):
+            if path.suffix in ROOT_FILES:
+                yield path.name, path
 
 
 _FOLDERS = (".", "core", "adapters", "adapters/{cloud}")
+_PATTERN_FOLDERS = {"event_pipeline": ("core/event_pipeline", "documents", "adapters/{cloud}/ai")}

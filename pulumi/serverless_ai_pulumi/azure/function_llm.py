@@ -33,7 +33,7 @@ from serverless_ai_pulumi.azure.outputs import outputs
 
 PATTERN: Final = "function_llm"
 TIMER: Final = "schedule"
-"""The timer trigger's function, as `root/azure/function_app.py` of the runtime names it."""
+"""The timer trigger's function, as `root/azure/function_llm/function_app.py` of the runtime names it."""
 
 
 class FunctionLlm(pulumi.ComponentResource):

@@ -20,7 +20,7 @@ class AwsAdapters:
         self._env, self._region = env, config.aws(env).region
         self._aws = Aws(HttpClient(world), world, lambda: config.aws(env))
 
-    def chat_model(self, settings: config.FunctionLlmConfig) -> ChatModel:
+    def chat_model(self, settings: config.ModelSettings) -> ChatModel:
         from serverless_ai_runtime.adapters.aws.bedrock import BedrockChat
 
         service = self._service("Bedrock", "bedrock-runtime", signing_name="bedrock")
