@@ -13,7 +13,7 @@ DAY_S = 24 * 3600
 
 
 class Places(NamedTuple):
-    """Names and URLs of what was made, as `EventPipelineConfig` describes them; they may be a tool's tokens."""
+    """Names and URLs of what was made, as `EventPipelineConfig` has them; they may be a tool's tokens."""
 
     results: str
     store: str
