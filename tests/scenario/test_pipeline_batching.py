@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from pipeline_world import PipelineWorld
 from world import eventually
@@ -10,7 +12,9 @@ MESSAGES, BATCH = 100, 10
 
 
 @pytest.mark.row("cost-01", "cost-02", "cost-03")
-def test_a_hundred_messages_are_ten_calls_and_a_bad_one_fails_alone(pipeline: PipelineWorld) -> None:
+def test_a_hundred_messages_are_ten_calls_and_a_bad_one_fails_alone(
+    pipeline: PipelineWorld, record_property: Callable[[str, object], None]
+) -> None:
     with pipeline.held():  # nothing is held but the moment: all messages are there before the first is read
         for number in range(MESSAGES - 1):
             pipeline.send(f"Note {number}. The kettle number {number} boils.", variant="batch")
@@ -23,7 +27,9 @@ def test_a_hundred_messages_are_ten_calls_and_a_bad_one_fails_alone(pipeline: Pi
     (letter,) = pipeline.dead_letters("batch")
     assert letter["code"] == "empty_document"
     calls = len(pipeline.model_calls())
-    print(f"{pipeline.target}: {MESSAGES} messages in batches of {BATCH}: {calls} calls of the model")
+    record_property(
+        "counts", f"{pipeline.target}: {MESSAGES} messages, batches of {BATCH}: {calls} calls of the model"
+    )
     assert calls == MESSAGES / BATCH
     for result in pipeline.results("batch").values():
         assert "kettle" in result["output"]["summary"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def load(folder: Path) -> Load:
 @pytest.mark.timeout(600)
 @pytest.mark.row("aws-06", "aws-13", "aws-23", "aws-26", "aws-28", "azure-16", "azure-19", "gcp-04", "gcp-22")
 def test_a_thousand_troubled_uploads_are_all_accounted_for_by_name(
-    pipeline: PipelineWorld, tmp_path: Path
+    pipeline: PipelineWorld, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     work = load(tmp_path)
     with pipeline.held(duplicates=DUPLICATES, seed=SEED):
@@ -68,9 +69,10 @@ def test_a_thousand_troubled_uploads_are_all_accounted_for_by_name(
     eventually(ended, within=WITHIN_S, what="the end of every document")
     results, letters = pipeline.results(VARIANT), pipeline.dead_letters(VARIANT)
     dead = [next(key for key in work.files if key in letter["payload"]) for letter in letters]
-    print(
+    record_property(
+        "counts",
         f"{pipeline.target}: {UPLOADS} uploads, {len(results)} results, {len(letters)} dead letters,"
-        f" {len(pipeline.completions(VARIANT))} completion events"
+        f" {len(pipeline.completions(VARIANT))} completion events",
     )
     assert Counter(dead) == Counter(work.poison)
     assert results.keys() == work.files.keys() - work.poison

@@ -45,8 +45,8 @@ def pipeline_variants() -> dict[str, EventPipelineSettings]:
     """Name -> settings.
 
     `main` has every source and the model, `bulk` a processor of its own that fails on demand (see
-    `processor.py`), `batch` ten messages a call, `invoices` and `receipts` share a topic; the others are named
-    as their processor.
+    `processor.py`), `batch` ten messages a call, `invoices` and `receipts` share a topic; the others are
+    named as their processor.
     """
     return {
         "main": EventPipelineSettings(

@@ -1,7 +1,7 @@
 """A user's own processor that fails on demand. What an item says is what happens to it.
 
-Each line of a file: `fail-once PATH`, `crash-once PATH`, `slow-once PATH` (the first time, that is, as long as
-there is no file at PATH) or `poison-until PATH` (as long as there is none). Everything else is counted.
+Each line of a file: `fail-once PATH`, `crash-once PATH`, `slow-once PATH` (the first time, that is, as long
+as there is no file at PATH) or `poison-until PATH` (as long as there is none). Everything else is counted.
 """
 
 import os
