@@ -37,12 +37,19 @@ ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 UNIX_TIME = 315_532_800
 
 
-def bundle(pattern: str, cloud: str, *, runtime: Path = RUNTIME) -> Mapping[str, Path]:
+Files = Mapping[str, Path]
+"""Path in the zip -> file."""
+
+
+def bundle(
+    pattern: str, cloud: str, *, runtime: Path = RUNTIME, extra: Files | None = None
+) -> Mapping[str, Path]:
     """Path in the zip -> file, sorted: what every function shares, this pattern's core, this cloud's edge.
 
-    Files of `root/<cloud>` and `root/<cloud>/<pattern>` are at the top of the zip.
+    Files of `root/<cloud>` and `root/<cloud>/<pattern>` are at the top of the zip; so is what is `extra`.
 
-    Raises ValueError, which lists what there is, for an unknown pattern or cloud.
+    Raises ValueError, which lists what there is, for an unknown pattern or cloud, and for an extra file that
+    would take the place of one of ours.
     """
     _check(pattern, cloud)
     others = {
@@ -51,8 +58,13 @@ def bundle(pattern: str, cloud: str, *, runtime: Path = RUNTIME) -> Mapping[str,
         for name in (f"core/{other.slug}", f"wiring_{other.slug}")
         if other.slug != pattern
     }
-    files = dict(_candidates(runtime, pattern, cloud))
-    return {name: files[name] for name in sorted(files.keys() - others)}
+    found = dict(_candidates(runtime, pattern, cloud))
+    files = {name: file for name, file in found.items() if name not in others}
+    taken = sorted(files.keys() & (extra or {}).keys())
+    if taken:
+        raise ValueError(f"{taken[0]} is a file of the handler's own; an extra one needs another name")
+    files |= extra or {}
+    return {name: files[name] for name in sorted(files)}
 
 
 def handler(pattern: str, cloud: str) -> str:
@@ -62,12 +74,12 @@ def handler(pattern: str, cloud: str) -> str:
     return f"{PACKAGE}.entrypoints.{module}.{pattern}" if cloud in DOTTED else pattern
 
 
-def stage(pattern: str, cloud: str, into: Path) -> Path:
+def stage(pattern: str, cloud: str, into: Path, *, extra: Files | None = None) -> Path:
     """Copy the bundle into folder `into` (made, emptied) with fixed modes and times; returns it.
 
     Raises ValueError when `into` holds anything but an earlier stage: a wrong path must not cost files.
     """
-    files = bundle(pattern, cloud)
+    files = bundle(pattern, cloud, extra=extra)
     tops = {name.split("/")[0] for name in files}
     foreign = sorted({path.name for path in into.iterdir()} - tops) if into.exists() else []
     if foreign:
@@ -82,11 +94,11 @@ def stage(pattern: str, cloud: str, into: Path) -> Path:
     return into
 
 
-def zip_bytes(pattern: str, cloud: str) -> bytes:
+def zip_bytes(pattern: str, cloud: str, *, extra: Files | None = None) -> bytes:
     """The bundle as a zip; the same bytes for the same source."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, source in bundle(pattern, cloud).items():
+        for name, source in bundle(pattern, cloud, extra=extra).items():
             entry = zipfile.ZipInfo(name, ZIP_TIME)
             entry.create_system = 3  # Unix, so that the mode below is read on every machine that made the zip
             entry.external_attr = MODE << 16
@@ -94,10 +106,10 @@ def zip_bytes(pattern: str, cloud: str) -> bytes:
     return buffer.getvalue()
 
 
-def digest(pattern: str, cloud: str) -> str:
+def digest(pattern: str, cloud: str, *, extra: Files | None = None) -> str:
     """SHA-256 (hex) over names and contents; unlike the zip's it does not depend on the compressor."""
     state = hashlib.sha256()
-    for name, source in bundle(pattern, cloud).items():
+    for name, source in bundle(pattern, cloud, extra=extra).items():
         content = source.read_bytes()
         state.update(f"{name}\0{len(content)}\0".encode() + content)
     return state.hexdigest()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import NamedTuple
 
+from serverless_ai_patterns.event_pipeline.processors import Custom
 from serverless_ai_patterns.event_pipeline.settings import MEBIBYTE, EventPipelineSettings
 from serverless_ai_patterns.models import Model
 from serverless_ai_runtime.config_event_pipeline import EventPipelineConfig
 
 DAY_S = 24 * 3600
+CUSTOM_FILE = "serverless_ai_custom.py"
+"""Name in the zip of the user's own processor, as the handler imports it."""
 
 
 class Places(NamedTuple):
@@ -50,6 +54,12 @@ def handler_config(
         log_content=settings.function.log_content,
         **places._asdict(),
     )
+
+
+def own_files(settings: EventPipelineSettings) -> dict[str, Path]:
+    """What of the user's is bundled beside the handler: path in the zip -> file."""
+    processor = settings.processor
+    return {CUSTOM_FILE: Path(processor.file)} if isinstance(processor, Custom) else {}
 
 
 def _microusd(usd: float | None) -> int:
