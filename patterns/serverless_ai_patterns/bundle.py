@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
+import importlib.util
 import io
 import os
 import shutil
@@ -29,6 +31,9 @@ DOTTED = ("aws",)
 
 ROOT_FILES = (".json", ".py", ".txt")
 """What a host may want there: its settings, a module, requirements."""
+
+LIBRARIES = {"event_pipeline": ("pypdf",)}
+"""Pattern -> libraries in pure Python that its handler cannot do without."""
 
 # Every file gets the same mode and time, so that the same source gives the same hash on every machine.
 # The time is the earliest one that a zip can hold.
@@ -59,6 +64,8 @@ def bundle(
         if other.slug != pattern
     }
     found = dict(_candidates(runtime, pattern, cloud))
+    for library in LIBRARIES.get(pattern, ()):
+        found |= _library(library)
     files = {name: file for name, file in found.items() if name not in others}
     taken = sorted(files.keys() & (extra or {}).keys())
     if taken:
@@ -84,7 +91,8 @@ def stage(pattern: str, cloud: str, into: Path, *, extra: Files | None = None) -
     foreign = sorted({path.name for path in into.iterdir()} - tops) if into.exists() else []
     if foreign:
         raise ValueError(f"{into} must be new, empty or an earlier stage; it holds {foreign[0]}")
-    shutil.rmtree(into / PACKAGE, ignore_errors=True)
+    for top in tops:
+        shutil.rmtree(into / top, ignore_errors=True)
     for name, source in files.items():
         target = into / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -113,6 +121,21 @@ def digest(pattern: str, cloud: str, *, extra: Files | None = None) -> str:
         content = source.read_bytes()
         state.update(f"{name}\0{len(content)}\0".encode() + content)
     return state.hexdigest()
+
+
+def _library(name: str) -> dict[str, Path]:
+    """Path in the zip -> file of an installed library in pure Python, with its licence."""
+    found = importlib.util.find_spec(name)
+    if found is None or found.origin is None:
+        raise ValueError(
+            f"{name} is not installed, and goes into the function's zip: pip install "
+            '"serverless-ai-patterns[cdk]" (or [pulumi-aws], [pulumi-azure], [pulumi-gcp])'
+        )
+    folder = Path(found.origin).parent
+    files = {f"{name}/{path.relative_to(folder).as_posix()}": path for path in folder.rglob("*.py")}
+    listed = importlib.metadata.files(name) or ()
+    licences = [one for one in listed if one.name.upper().startswith("LICENSE")]
+    return files | {f"{name}/LICENSE": Path(str(one.locate())) for one in licences[:1]}
 
 
 def _check(pattern: str, cloud: str) -> None:
