@@ -121,7 +121,9 @@ class EventPipeline(Construct):
             ("topic", topic, settings.sources.topic),
         ):
             if given is not None and wanted is None:
-                raise ValueError(f"{self.node.path}: a {name} was given, but these settings take nothing from it")
+                raise ValueError(
+                    f"{self.node.path}: a {name} was given, but these settings take nothing from it"
+                )
 
     def _make_log_group(self) -> aws_logs.LogGroup:
         if self._key:
@@ -182,7 +184,9 @@ class EventPipeline(Construct):
         if self.uploads is None or wanted is None:
             return None
         pattern = shared.uploads_pattern(wanted, self.uploads.bucket_name)
-        return rule_to_queue(self, "UploadRule", self.queue, self.dead_letters, pattern=pattern, key=self._key)
+        return rule_to_queue(
+            self, "UploadRule", self.queue, self.dead_letters, pattern=pattern, key=self._key
+        )
 
     def _make_bus_rule(self) -> aws_events.CfnRule | None:
         pattern = self.settings.sources.bus_filter

@@ -16,10 +16,11 @@ from serverless_ai_runtime.config import to_env
 BUS: Final = "default"
 JOBS: Final = "jobs/"
 """Prefix in the results bucket of what jobs write themselves."""
+SERVICES: Final = ("ocr", "image_labels", "transcribe", "moderate", "entities")
 VISIBILITY_TIMES: Final = 6
 """Visibility timeout of the queue in timeouts of the function (AWS, Lambda developer guide, SQS, 2026-11)."""
-BATCH: Final = 1
-"""Messages in an invocation without batching: an item that kills the function has no neighbours."""
+SPARE_RECEIVES: Final = 4
+"""Receives beyond the handler's attempts: three in which the function died, and one to bury the message."""
 
 
 def refuse_foreign(settings: EventPipelineSettings) -> None:
@@ -32,7 +33,9 @@ def refuse_foreign(settings: EventPipelineSettings) -> None:
     ):
         if value:
             cloud = "Azure" if name == "devices" else "Google Cloud"
-            raise ValueError(f"Sources.{name} must be left out on AWS: it is a source of {cloud}; got {value!r}")
+            raise ValueError(
+                f"Sources.{name} must be left out on AWS: it is a source of {cloud}; got {value!r}"
+            )
 
 
 def environment(settings: EventPipelineSettings, places: Places, model: Model | None) -> dict[str, str]:
@@ -43,6 +46,25 @@ def environment(settings: EventPipelineSettings, places: Places, model: Model | 
 def visibility_s(settings: EventPipelineSettings) -> int:
     """Of the queue: a message must not come again while it is being worked on."""
     return VISIBILITY_TIMES * settings.function.timeout_s + settings.batching.wait_s
+
+
+def max_receives(settings: EventPipelineSettings) -> int:
+    """After so many the queue itself gives a message up: later than the handler, which says why."""
+    return settings.function.max_attempts + SPARE_RECEIVES
+
+
+def batch_size(settings: EventPipelineSettings) -> int:
+    """Messages in one invocation. One without batching: what kills the function has no neighbours."""
+    return settings.batching.size
+
+
+def transcribed_pattern() -> dict[str, Any]:
+    """The end of a transcription; the handler drops those that are not its own."""
+    return {
+        "source": ["aws.transcribe"],
+        "detail-type": ["Transcribe Job State Change"],
+        "detail": {"TranscriptionJobStatus": ["COMPLETED", "FAILED"]},
+    }
 
 
 def uploads_pattern(uploads: Uploads, bucket: str) -> dict[str, Any]:
@@ -88,6 +110,7 @@ def statements(
     table_arn: str,
     results_arn: str,
     uploads_arn: str = "",
+    job_role_arn: str = "",
     key_arn: str = "",
     in_vpc: bool = False,
 ) -> list[Statement]:
@@ -99,16 +122,30 @@ def statements(
         policy.consume(queue_arn),
         policy.send_to("SendDeadLetters", dead_letters_arn),
         policy.use_table(table_arn),
-        policy.use_results(results_arn, [settings.results.prefix]),
+        policy.use_results(results_arn, _written(settings)),
         policy.tell_missing_objects(buckets),
         policy.put_events(f"arn:{partition}:events:{region}:{account}:event-bus/{BUS}"),
     ]
     if uploads_arn:
         granted.append(policy.read_uploads(uploads_arn))
+    if settings.processor_name in SERVICES:
+        granted += _ai(settings.processor_name, job_role_arn)
     if model is not None:
         granted += policy.invoke_model(model, partition=partition, region=region, account=account)
     if key_arn:
         granted.append(policy.use_key(key_arn, region=region))
     if in_vpc:
         granted.append(policy.attach_to_vpc())
+    return granted
+
+
+def _written(settings: EventPipelineSettings) -> list[str]:
+    """Prefixes of the results bucket: Transcribe writes what it heard with the function's permissions."""
+    return [settings.results.prefix, *([JOBS] if settings.processor_name == "transcribe" else [])]
+
+
+def _ai(processor: str, job_role_arn: str) -> list[Statement]:
+    granted = [policy.use_ai(processor)]
+    if job_role_arn:
+        granted.append(policy.pass_role(job_role_arn, "textract.amazonaws.com"))
     return granted

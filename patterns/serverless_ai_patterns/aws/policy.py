@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serverless_ai_patterns.models import Model
-from serverless_ai_runtime.adapters.aws import bedrock, dynamodb, events, s3, sqs
+from serverless_ai_runtime.adapters.aws import ai, bedrock, dynamodb, events, s3, sqs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,8 +46,10 @@ STAR_RESOURCES = {
     "WriteLogs": "The streams of a log group have no names yet: its ARN ends in `:*` and names one group",
     "WriteTraces": "X-Ray has no resource-level permissions (Service Authorization Reference, 2026-11)",
     "AttachToVpc": "EC2 network interfaces of a function are created by the service before they have an ARN",
-    "ReadUploads": "Objects are uploaded after deployment: the ARN names one bucket, and the prefix if there is one",
+    "ReadUploads": "Objects are uploaded after deployment: the ARN names one bucket",
     "UseResults": "Results are named as what they are of: the ARN names one bucket and prefix",
+    "UseAiService": "Textract, Transcribe's jobs and the detection of Rekognition and Comprehend have no "
+    "resource-level permissions (Service Authorization Reference, 2026-11)",
     "InvokeModelBehindGivenProfile": "Which models are behind a profile given by ARN is unknown before "
     "deployment; the condition admits them through that profile only",
 }
@@ -162,6 +164,25 @@ def consume(queue_arn: str) -> Statement:
     """What Lambda's poller does with the function's role, and the function to messages that come again."""
     actions = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", *sqs.RETRY_ACTIONS)
     return Statement(sid="ConsumeQueue", actions=actions, resources=[queue_arn])
+
+
+def publish_to(sid: str, topic_arn: str) -> Statement:
+    return Statement(sid=sid, actions=["sns:Publish"], resources=[topic_arn])
+
+
+def use_ai(processor: str) -> Statement:
+    """Call the AI service behind `processor`: none of them has resources to name."""
+    return Statement(sid="UseAiService", actions=ai.ACTIONS[processor], resources=["*"])
+
+
+def pass_role(role_arn: str, service: str) -> Statement:
+    """Hand a role to one service, and to no other."""
+    return Statement(
+        sid="PassJobRole",
+        actions=["iam:PassRole"],
+        resources=[role_arn],
+        conditions={"StringEquals": {"iam:PassedToService": service}},
+    )
 
 
 def use_key(key_arn: str, *, region: str) -> Statement:
