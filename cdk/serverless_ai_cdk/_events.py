@@ -1,4 +1,4 @@
-"""Events to a function or a queue: a rule on the default bus and a schedule, each with a dead-letter queue."""
+"""Events to a function or a queue: a rule on the default bus, a schedule, each with a dead-letter queue."""
 
 from __future__ import annotations
 

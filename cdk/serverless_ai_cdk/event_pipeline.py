@@ -42,7 +42,7 @@ PATTERN = "event_pipeline"
 
 
 class EventPipeline(Construct):
-    """Files and messages in, one result each out, nothing lost. No endpoint: callers need the queue or bucket.
+    """Files and messages in, one result each out, nothing lost. No endpoint: there are a bucket and a queue.
 
     Every resource is an attribute, None when the settings do not ask for it. The buckets hold documents: they
     stay when the stack goes, unless `removal_policy` says otherwise. What you bring stays yours:

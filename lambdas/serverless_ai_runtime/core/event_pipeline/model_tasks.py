@@ -205,7 +205,7 @@ def _text(source: Source, deadline: Deadline) -> str:
         from serverless_ai_runtime.documents import UnreadableDocument, read
 
         try:
-            text = read(source.load(MAX_BYTES), source.name).text
+            text = read(source.load(MAX_BYTES), source.name, remaining=deadline.remaining).text
         except UnreadableDocument as error:
             raise Unprocessable(error.code, str(error)) from None
     if not text.strip():
