@@ -111,7 +111,7 @@ def test_a_batch_holds_at_most_its_size(sources: Any) -> None:
 
 
 def test_a_batching_window_gathers_messages(sources: Any) -> None:
-    source = sources(BatchSize=20, MaximumBatchingWindowInSeconds=1)
+    source = sources(visibility=5, BatchSize=20, MaximumBatchingWindowInSeconds=1)
     source.send({"n": 1})
     time.sleep(0.2)
     source.send({"n": 2})
