@@ -18,7 +18,7 @@ def _object(action: str) -> Rule:
 
 
 def _put(parameters: Parameters, place: Place) -> list[Need]:
-    """Who makes a write depend on what is there learns something of it (S3 user guide, conditional writes)."""
+    """A write that depends on what is there tells of it (S3 user guide, conditional writes)."""
     resource = f"arn:aws:s3:::{parameters['Bucket']}/{parameters['Key']}"
     actions = ["s3:PutObject", *(["s3:GetObject"] if parameters.get("IfMatch") else [])]
     return [Need(action=action, resource=resource) for action in actions]
