@@ -8,7 +8,7 @@ from pathlib import Path
 import pulumi
 
 from serverless_ai_pulumi.aws import EventPipeline
-from serverless_ai_pulumi.aws.outputs import event_pipeline_outputs
+from serverless_ai_pulumi.aws.outputs import outputs
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from pipeline_variants import SHARED_TOPIC, pipeline_variants
@@ -16,6 +16,6 @@ from pipeline_variants import SHARED_TOPIC, pipeline_variants
 made: dict[str, EventPipeline] = {}
 for name, settings in pipeline_variants().items():
     shared = made[SHARED_TOPIC[0]].topic if name in SHARED_TOPIC[1:] else None
-    made[name] = EventPipeline(name, settings, topic=shared)
-    for output, value in event_pipeline_outputs(made[name]).items():
+    made[name] = EventPipeline(name, settings, topic=shared, force_destroy=True)
+    for output, value in outputs(made[name]).items():
         pulumi.export(f"{name}_{output}", value)
