@@ -21,6 +21,7 @@ from serverless_ai_runtime.core.event_pipeline.ports import (
     Unprocessable,
     Usage,
 )
+from serverless_ai_runtime.core.event_pipeline.texts import text_of
 from serverless_ai_runtime.core.ports import (
     CONTENT_FILTERED,
     Answer,
@@ -36,8 +37,6 @@ MAX_PIECES: Final = 40
 """Of one document; a longer one is refused."""
 TRIES: Final = 2
 """Calls for one set of items: the second one when the first answer could not be used."""
-MAX_BYTES: Final = 2**40
-"""The pipeline's own limit counts."""
 PROMPT_VERSION: Final = "1"
 
 _FRAME: Final = """You process documents. The user's message is JSON: {"items": [{"id", "name", "text"}]}.
@@ -89,7 +88,7 @@ class ModelProcessor:
         questions: list[_Question] = []
         for number, source in enumerate(sources):
             try:
-                pieces = cut(_text(source, deadline), self._room)
+                pieces = cut(text_of(source, deadline), self._room)
                 if len(pieces) > MAX_PIECES:
                     most = MAX_PIECES * self._room
                     raise Unprocessable(
@@ -195,22 +194,6 @@ def _results(text: str) -> dict[str, dict[str, Any]]:
             fields = dict(cast("Mapping[str, Any]", result))
             found.setdefault(str(fields.pop("id", "")), fields)
     return found
-
-
-def _text(source: Source, deadline: Deadline) -> str:
-    """The words of an item; raises `Unprocessable` for what has none."""
-    if source.ref is None:
-        text = source.text
-    else:
-        from serverless_ai_runtime.documents import UnreadableDocument, read
-
-        try:
-            text = read(source.load(MAX_BYTES), source.name, remaining=deadline.remaining).text
-        except UnreadableDocument as error:
-            raise Unprocessable(error.code, str(error)) from None
-    if not text.strip():
-        raise Unprocessable("empty_document", "there is no text in it; a text of at least one word is needed")
-    return text
 
 
 def _plus(usage: Usage, answer: Answer) -> Usage:
