@@ -168,42 +168,6 @@ def _own(given: Values) -> dict[str, Any]:
     return {key: item for key, item in given.items() if key not in ("bucket", "region")}
 
 
-def _notified(value: Any) -> dict[str, Any]:
-    """Only EventBridge's switch: the local cloud has no other notifications."""
-    on = value.get("eventbridge") in {True, "true"}
-    return {"EventBridgeConfiguration": {"EventBridgeEnabled": True}} if on else {}
-
-
-def _notified_call(value: Any) -> dict[str, Any]:
-    return {"EventBridgeConfiguration": {}} if _notified(value) else {}
-
-
-def _lifecycle_call(value: Any) -> dict[str, Any]:
-    """The API's rules. An empty filter stands for the whole bucket."""
-    return {"Rules": [_rule(one) for one in value["rules"]]}
-
-
-def _rule(rule: Values) -> dict[str, Any]:
-    said: dict[str, Any] = {"ID": rule["id"], "Status": rule["status"]}
-    said["Filter"] = {"Prefix": (rule.get("filter") or {}).get("prefix", rule.get("prefix", ""))}
-    abort = rule.get("abortIncompleteMultipartUpload")
-    if abort:
-        said["AbortIncompleteMultipartUpload"] = {"DaysAfterInitiation": abort["daysAfterInitiation"]}
-    if rule.get("expiration"):
-        said["Expiration"] = capital(rule["expiration"])
-    return said
-
-
-def _lifecycle(value: Any) -> dict[str, Any]:
-    """CloudFormation's words for the same."""
-    rules: list[dict[str, Any]] = []
-    for rule in _lifecycle_call(value)["Rules"]:
-        expiration = rule.pop("Expiration", {})
-        said = {"Id": rule.pop("ID"), "Prefix": rule.pop("Filter")["Prefix"], **rule}
-        rules.append(said | ({"ExpirationInDays": expiration["Days"]} if "Days" in expiration else {}))
-    return {"Rules": rules}
-
-
 _ownership: Final = block({"rule": ("Rules", lambda rule: [capital(rule)])})
 
 
@@ -325,25 +289,5 @@ DIRECT: Final = (
         parameter="OwnershipControls",
         delete="DeleteBucketOwnershipControls",
         said=_ownership,
-    ),
-    _setting(
-        "aws:s3/bucketNotification:BucketNotification",
-        inputs=("eventbridge",),
-        property_="NotificationConfiguration",
-        put="PutBucketNotificationConfiguration",
-        parameter="NotificationConfiguration",
-        delete=None,
-        said=_notified,
-        called=_notified_call,
-    ),
-    _setting(
-        "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
-        inputs=("rules", "transitionDefaultMinimumObjectSize"),
-        property_="LifecycleConfiguration",
-        put="PutBucketLifecycleConfiguration",
-        parameter="LifecycleConfiguration",
-        delete="DeleteBucketLifecycle",
-        said=_lifecycle,
-        called=_lifecycle_call,
     ),
 )
