@@ -65,7 +65,14 @@ def _on_gcp(settings: FunctionLlmSettings) -> Callable[[], object]:
 
     vpc = VpcPlacement(network="n", subnetwork="s")
     key = "projects/shop-123/locations/europe-west1/keyRings/r/cryptoKeys/k"
-    return lambda: FunctionLlm("chat", settings, vpc=vpc, key=key, invokers=["group:chat@example.com"])
+    return lambda: FunctionLlm(
+        "chat",
+        settings,
+        vpc=vpc,
+        key=key,
+        invokers=["group:chat@example.com"],
+        secrets={"WEATHER_API_KEY": "hunter2"},
+    )
 
 
 RUNS: Mapping[str, Callable[[str], Recording]] = {
