@@ -137,3 +137,13 @@ def test_the_apis_that_are_used_are_enabled_and_stay_enabled(usual, whole):
     }
     used = {"cloudfunctions", "run", "cloudbuild", "artifactregistry", "aiplatform", "firestore", "iam"}
     assert used <= basic
+
+
+@pytest.mark.row("monitoring-07")
+def test_traces_need_their_api_and_no_right_of_the_function(usual, whole):
+    """Cloud Run makes the spans itself; the function only names their trace in its lines."""
+    for recording in (usual, whole):
+        assert "cloudtrace.googleapis.com" in {each.inputs["service"] for each in recording.all("Service")}
+        roles = [each.inputs["role"] for each in recording.resources if "role" in each.inputs]
+        permissions = [one for each in recording.all("IAMCustomRole") for one in each.inputs["permissions"]]
+        assert not [one for one in (*roles, *permissions) if "trace" in one]

@@ -59,7 +59,7 @@ class Google:
         self._secrets = SecretManager(self._registry, authority)
         self._fleet = Fleet(self._registry, self._tokens, self._secrets, services(url))
         self._run = RunFront(self._registry, self._tokens, authority, self._fleet, url)
-        self._gateway = GatewayFront(self._registry, self._tokens)
+        self._gateway = GatewayFront(self._registry, self._tokens, self._fleet.logs)
         self._deployments = Deployments(self._registry, authority, self._secrets, url)
         self._stopped = threading.Event()
 
@@ -103,6 +103,7 @@ class Google:
             ("GET", "gcp/functions/{name}/logs"): lambda call: {
                 "entries": self._fleet.logs.read(call.path["name"])
             },
+            ("GET", "gcp/logs"): lambda call: {"entries": self._fleet.logs.all(call.query.get("trace", ""))},
             ("GET", "gcp/functions/instances"): lambda call: {"instances": self._fleet.running()},
             ("GET", "gcp/jwks"): lambda call: self._tokens.jwks(),
         }
