@@ -92,6 +92,7 @@ class EventDriven:
         return {
             **self._object_events.routes(),
             ("POST", "events/duplicate"): self._duplicate,
+            ("DELETE", "queues/{name}/messages"): queues.emptied,
             ("POST", "schedules/{group}/{name}/fire"): self._fire,
             ("GET", "functions/environments"): self._environments,
         }

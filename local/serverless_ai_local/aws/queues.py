@@ -17,7 +17,9 @@ from moto.core.utils import unix_time_millis
 from moto.sqs.exceptions import QueueDoesNotExist, ReceiptHandleIsInvalid, SQSException
 from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
 
+from serverless_ai_local.admin import AdminCall
 from serverless_ai_local.aws import arns
+from serverless_ai_local.aws.moto_backends import ACCOUNT
 from serverless_ai_local.plain import is_mapping
 
 LOOK_S: Final = 0.1
@@ -161,6 +163,21 @@ def _not_available(visibility_timeout: int) -> SQSException:
         f"Value {visibility_timeout} for parameter VisibilityTimeout is invalid. Reason: Message does not "
         "exist or is not available for visibility timeout change.",
     )
+
+
+def emptied(call: AdminCall) -> dict[str, int]:
+    """Admin: forget all messages of the queues of this name, as often as one likes (SQS: every 60 s)."""
+    name, gone = call.path["name"], 0
+    found = [one for backend in sqs_backends[ACCOUNT].values() for one in backend.queues.values()]
+    named = [queue for queue in found if queue.name == name]
+    if not named:
+        raise LookupError(f"there is no queue {name}")
+    for queue in named:
+        with lock(queue):
+            gone += len(stored(queue))
+            stored(queue).clear()
+            queue.pending_messages.clear()
+    return {"messages": gone}
 
 
 def _purged(backend: SQSBackend, queue_name: str) -> None:
