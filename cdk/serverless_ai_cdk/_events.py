@@ -150,7 +150,7 @@ def _schedule(
         scope,
         f"{id}Role",
         "scheduler.amazonaws.com",
-        [*statements, *([policy.use_key(key.key_arn, region=stack.region)] if key else [])],
+        [*statements, *([policy.use_key(key.key_arn, region=stack.region, services=["sqs"])] if key else [])],
         conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
     )
     schedule_type = aws_scheduler.CfnSchedule

@@ -29,20 +29,21 @@ def job_ends(
     dead_letters: aws_sqs.Queue,
     *,
     processor: str,
+    results: str,
     key: aws_kms.IKey | None,
 ) -> JobEnds:
-    """The end of a job that `processor` starts becomes a message in `queue`."""
+    """The end of a job that `processor` starts becomes a message in `queue`. `results`: the bucket's name."""
     if processor == "transcribe":
-        pattern = shared.transcribed_pattern()
+        pattern = shared.transcribed_pattern(results)
         return JobEnds(rule=rule_to_queue(scope, f"{id}Rule", queue, dead_letters, pattern=pattern, key=key))
     if processor != "ocr":
         return JobEnds()
     stack = Stack.of(scope)
     ends = topic(scope, f"{id}Topic", key=key)
-    subscription(scope, f"{id}Subscription", ends, queue, dead_letters, attributes={})
+    subscription(scope, f"{id}Subscription", ends, queue, dead_letters, attributes={}, key=key)
     statements = [policy.publish_to("PublishJobEnds", ends.topic_arn)]
     if key:
-        statements.append(policy.use_key(key.key_arn, region=stack.region))
+        statements.append(policy.use_key(key.key_arn, region=stack.region, services=["sns"]))
     role = service_role(
         scope,
         f"{id}Role",

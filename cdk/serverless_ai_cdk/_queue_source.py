@@ -19,6 +19,11 @@ def queue_source(
     max_concurrency: int,
 ) -> aws_lambda.CfnEventSourceMapping:
     """Messages of `queue` go to `function`, whose role must be allowed to take them."""
+    acknowledge(
+        function,
+        "Serverless-LambdaDLQ",
+        "Nothing invokes the function but the queue, whose dead letters hold what fails",
+    )
     mapping = aws_lambda.CfnEventSourceMapping
     made = mapping(
         scope,

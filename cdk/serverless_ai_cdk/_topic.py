@@ -8,6 +8,8 @@ from typing import Any
 from aws_cdk import aws_iam, aws_kms, aws_sns, aws_sqs
 from constructs import Construct
 
+from serverless_ai_cdk._key import let_topics_use
+
 
 def topic(scope: Construct, id: str, *, key: aws_kms.IKey | None) -> aws_sns.Topic:
     """A topic that takes messages over TLS only."""
@@ -22,6 +24,7 @@ def subscription(
     dead_letters: aws_sqs.IQueue,
     *,
     attributes: Mapping[str, Any],
+    key: aws_kms.IKey | None,
 ) -> aws_sns.CfnSubscription:
     """Messages whose attributes match go to `queue`; what cannot be delivered goes to `dead_letters`."""
     for target in (queue, dead_letters):
@@ -34,6 +37,8 @@ def subscription(
                 conditions={"ArnEquals": {"aws:SourceArn": topic.topic_arn}},
             )
         )
+    if key:
+        let_topics_use(scope, key)
     return aws_sns.CfnSubscription(
         scope,
         id,

@@ -91,7 +91,13 @@ class EventPipeline(Construct):
             self, "Results", key=key, removal_policy=removal_policy, keep_days=settings.results.keep_days
         )
         self.job_ends: JobEnds = job_ends(
-            self, "Jobs", self.queue, self.dead_letters, processor=settings.processor_name, key=key
+            self,
+            "Jobs",
+            self.queue,
+            self.dead_letters,
+            processor=settings.processor_name,
+            results=self.results.bucket_name,
+            key=key,
         )
         self.role: aws_iam.Role = service_role(
             self, "Role", "lambda.amazonaws.com", self._statements(in_vpc=vpc is not None)
@@ -199,7 +205,9 @@ class EventPipeline(Construct):
         if attributes is None:
             return None
         made = given or topic(self, "Topic", key=self._key)
-        subscription(self, "Subscription", made, self.queue, self.dead_letters, attributes=attributes)
+        subscription(
+            self, "Subscription", made, self.queue, self.dead_letters, attributes=attributes, key=self._key
+        )
         return made
 
     def _make_schedule(self) -> aws_scheduler.CfnSchedule | None:

@@ -16,7 +16,11 @@ from serverless_ai_runtime.config import to_env
 BUS: Final = "default"
 JOBS: Final = "jobs/"
 """Prefix in the results bucket of what jobs write themselves."""
+JOB_STARTERS: Final = ("ocr", "transcribe")
+"""Processors whose work may go on without the function."""
 SERVICES: Final = ("ocr", "image_labels", "transcribe", "moderate", "entities")
+KEYED: Final = ("bedrock", "dynamodb", "lambda", "s3", "sqs")
+"""Services that hold what a customer's key encrypts for the function."""
 VISIBILITY_TIMES: Final = 6
 """Visibility timeout of the queue in timeouts of the function (AWS, Lambda developer guide, SQS, 2026-11)."""
 SPARE_RECEIVES: Final = 4
@@ -58,12 +62,15 @@ def batch_size(settings: EventPipelineSettings) -> int:
     return settings.batching.size
 
 
-def transcribed_pattern() -> dict[str, Any]:
-    """The end of a transcription; the handler drops those that are not its own."""
+def transcribed_pattern(results: str) -> dict[str, Any]:
+    """The end of a transcription that is named as this pipeline's: after its bucket of results."""
     return {
         "source": ["aws.transcribe"],
         "detail-type": ["Transcribe Job State Change"],
-        "detail": {"TranscriptionJobStatus": ["COMPLETED", "FAILED"]},
+        "detail": {
+            "TranscriptionJobStatus": ["COMPLETED", "FAILED"],
+            "TranscriptionJobName": [{"prefix": f"{results}-"}],
+        },
     }
 
 
@@ -128,12 +135,15 @@ def statements(
     ]
     if uploads_arn:
         granted.append(policy.read_uploads(uploads_arn))
+    if settings.processor_name in JOB_STARTERS:
+        # Messages that come later, to look whether a job has ended.
+        granted.append(policy.send_to("LookAgain", queue_arn))
     if settings.processor_name in SERVICES:
         granted += _ai(settings.processor_name, job_role_arn)
     if model is not None:
         granted += policy.invoke_model(model, partition=partition, region=region, account=account)
     if key_arn:
-        granted.append(policy.use_key(key_arn, region=region))
+        granted.append(policy.use_key(key_arn, region=region, services=KEYED))
     if in_vpc:
         granted.append(policy.attach_to_vpc())
     return granted

@@ -185,9 +185,8 @@ def pass_role(role_arn: str, service: str) -> Statement:
     )
 
 
-def use_key(key_arn: str, *, region: str) -> Statement:
-    """Read and write what a customer's key encrypts, only through the services that hold it."""
-    services = ("bedrock", "dynamodb", "lambda", "s3", "sns", "sqs")
+def use_key(key_arn: str, *, region: str, services: Sequence[str]) -> Statement:
+    """Read and write what a customer's key encrypts, only through the `services` that hold it."""
     return Statement(
         sid="UseKey",
         actions=["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey"],

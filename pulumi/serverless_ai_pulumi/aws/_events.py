@@ -157,5 +157,5 @@ def _schedule(
 def _statements(may: policy.Statement, dead_letters_arn: str, key_arn: str) -> list[policy.Statement]:
     granted = [may, policy.send_to("SendDeadLetters", dead_letters_arn)]
     if key_arn:
-        granted.append(policy.use_key(key_arn, region=Place.of(dead_letters_arn).region))
+        granted.append(policy.use_key(key_arn, region=Place.of(dead_letters_arn).region, services=["sqs"]))
     return granted

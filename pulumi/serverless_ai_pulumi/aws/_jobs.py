@@ -29,12 +29,13 @@ def job_ends(
     dead_letters: aws.sqs.Queue,
     *,
     processor: str,
+    results: pulumi.Input[str],
     key_arn: pulumi.Input[str] | None,
     opts: pulumi.ResourceOptions,
 ) -> JobEnds:
-    """The end of a job that `processor` starts becomes a message in `queue`."""
+    """The end of a job that `processor` starts becomes a message in `queue`. `results`: the bucket's name."""
     if processor == "transcribe":
-        pattern = pulumi.Output.from_input(shared.transcribed_pattern())
+        pattern = pulumi.Output.from_input(results).apply(shared.transcribed_pattern)
         return JobEnds(rule=rule_to_queue(f"{name}-rule", pattern, queue, dead_letters, opts=opts))
     if processor != "ocr":
         return JobEnds()
@@ -46,7 +47,9 @@ def job_ends(
     def statements(arns: list[str]) -> list[policy.Statement]:
         topic_arn, key = arns
         granted = [policy.publish_to("PublishJobEnds", topic_arn)]
-        return [*granted, policy.use_key(key, region=Place.of(topic_arn).region)] if key else granted
+        if key:
+            granted.append(policy.use_key(key, region=Place.of(topic_arn).region, services=["sns"]))
+        return granted
 
     arns = pulumi.Output.all(ends.arn, "" if key_arn is None else key_arn)
     grant(f"{name}-policy", role, arns.apply(statements), opts=opts)

@@ -104,6 +104,7 @@ class EventPipeline(pulumi.ComponentResource):
             self.queue,
             self.dead_letters,
             processor=settings.processor_name,
+            results=self.results.bucket,
             key_arn=key_arn,
             opts=self._child,
         )

@@ -22,7 +22,10 @@ _TARGET: Final = "Transcribe"
 
 
 class Transcriber:
-    """Jobs are named as their item's token, which makes a second start of one impossible."""
+    """A job's name ends in its item's token, which makes a second start of it impossible.
+
+    It begins with the results bucket: by that the pipeline tells its own jobs from those of others.
+    """
 
     def __init__(self, service: Service, objects: ObjectStore, results: str, language: str) -> None:
         self._service, self._objects = service, objects
@@ -35,13 +38,14 @@ class Transcriber:
             raise Unprocessable(
                 "unsupported_type", f"Transcribe takes files named .{allowed}; got {source.name!r}"
             )
+        job = f"{self._results}-{source.token}"
         request = {
-            "TranscriptionJobName": source.token,
+            "TranscriptionJobName": job,
             "LanguageCode": self._language,
             "MediaFormat": kind,
             "Media": {"MediaFileUri": f"s3://{source.ref.container}/{source.ref.key}"},
             "OutputBucketName": self._results,
-            "OutputKey": f"{JOBS}{source.token}.json",
+            "OutputKey": f"{JOBS}{job}.json",
         }
         try:
             with judged():
@@ -51,7 +55,7 @@ class Transcriber:
                 raise Unprocessable("unsupported_type", str(error)) from None
             if error.code != "ConflictException":  # it was started before
                 raise
-        return Started(source.token, LOOK_AFTER_S)
+        return Started(job, LOOK_AFTER_S)
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any] | Started:
         answer = self._call("GetTranscriptionJob", {"TranscriptionJobName": handle}, deadline)
