@@ -72,7 +72,7 @@ class EventDriven:
         self._object_events = ObjectEvents(self._events.happened)
         self._objects = Objects(self._object_events, checks, forward)
         self._moves = QueueMoves()
-        Topics(deliveries, self._attempts).take_over()
+        self._topics = Topics(deliveries, self._attempts)
         self._scheduler = Scheduler(deliveries, self._attempts, roles, forward, region)
         self._alarms = Alarms(self.metrics, deliveries, forward)
         self._clock = Clock(self._scheduler, targets)
@@ -109,6 +109,8 @@ class EventDriven:
         self._alarms.stop()
         self._sources.stop()
         self._moves.stop()
+        self._object_events.stop()
+        self._topics.stop()
         self._attempts.stop()
         self.functions.stop()
 

@@ -42,7 +42,12 @@ class ObjectEvents:
         self._held: list[Mapping[str, Any]] | None = None
         self._sequencer = 0
         self._calls = threading.local()
-        notifications._send_event_bridge_message = self._happened  # pyright: ignore[reportPrivateUsage]
+        _running.append(self)
+        notifications._send_event_bridge_message = _told  # pyright: ignore[reportPrivateUsage]
+
+    def stop(self) -> None:
+        """Deliver nothing more."""
+        _running.remove(self)
 
     def routes(self) -> AdminRoutes:
         """Hold what happens from now on; deliver it in a random order, a share of it twice."""
@@ -63,7 +68,8 @@ class ObjectEvents:
             if event["detail"].get("reason") == reason:
                 self._tell(event)
 
-    def _happened(self, account_id: str, bucket: FakeBucket, event_name: str, key: Any) -> None:
+    def happened(self, account_id: str, bucket: FakeBucket, event_name: str, key: Any) -> None:
+        """moto's word for it."""
         event = self._event(account_id, bucket, str(getattr(event_name, "value", event_name)), key)
         found: list[Mapping[str, Any]] | None = getattr(self._calls, "found", None)
         if found is None:
@@ -139,6 +145,15 @@ class ObjectEvents:
         for event in deliveries:
             self._deliver(event)
         return {"events": len(held), "deliveries": len(deliveries)}
+
+
+_running: Final[list[ObjectEvents]] = []
+"""moto is one for all clouds of a process, of which tests start several: the last one that runs is told."""
+
+
+def _told(account_id: str, bucket: FakeBucket, event_name: str, key: Any) -> None:
+    for events in _running[-1:]:
+        events.happened(account_id, bucket, event_name, key)
 
 
 def _buckets() -> list[FakeBucket]:

@@ -23,24 +23,17 @@ class Topics:
 
     def __init__(self, deliveries: Deliveries, attempts: Attempts) -> None:
         self._deliveries, self._attempts = deliveries, attempts
+        _running.append(self)
+        Subscription.publish = _publish  # pyright: ignore[reportAttributeAccessIssue]
 
-    def take_over(self) -> None:
-        """From now on messages of every topic are delivered here."""
-        original = Subscription.publish
+    def stop(self) -> None:
+        """Deliver nothing more."""
+        _running.remove(self)
 
-        def publish(
-            subscription: Subscription, message: str, message_id: str, **said: Any
-        ) -> None:  # moto names the others
-            if subscription.protocol != "sqs":
-                original(subscription, message, message_id, **said)
-            elif _passes(subscription, message, said.get("message_attributes")):
-                self._later(subscription, message, message_id, said)
-
-        Subscription.publish = publish  # pyright: ignore[reportAttributeAccessIssue]
-
-    def _later(
+    def deliver(
         self, subscription: Subscription, message: str, message_id: str, said: Mapping[str, Any]
     ) -> None:
+        """Hand a message that has passed the filter to the subscription's queue, in the background."""
         if said.get("message_structure") == "json":
             message = subscription._parse_message_structure(message, "sqs")  # pyright: ignore[reportPrivateUsage]
         attributes: Mapping[str, Any] = said.get("message_attributes") or {}
@@ -71,6 +64,19 @@ class Topics:
                 failure.message,
                 error,
             )
+
+
+_running: Final[list[Topics]] = []
+"""moto is one for all clouds of a process, of which tests start several: the last one that runs delivers."""
+_publish_by_moto: Final = Subscription.publish
+
+
+def _publish(subscription: Subscription, message: str, message_id: str, **said: Any) -> None:
+    if subscription.protocol != "sqs":
+        _publish_by_moto(subscription, message, message_id, **said)
+    elif _passes(subscription, message, said.get("message_attributes")):
+        for topics in _running[-1:]:
+            topics.deliver(subscription, message, message_id, said)
 
 
 def _true(value: object) -> bool:
