@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from serverless_ai_patterns.event_pipeline import EventPipelineSettings
 from serverless_ai_patterns.function_llm import FunctionLlmSettings
 
 
@@ -15,7 +14,7 @@ class Pattern:
     slug: str
     title: str
     summary: str
-    settings: type[FunctionLlmSettings] | type[EventPipelineSettings]
+    settings: type[FunctionLlmSettings]
     clouds: tuple[str, ...]
     """Where it can be deployed to."""
 
@@ -31,13 +30,6 @@ CATALOGUE = (
         title="Function + LLM",
         summary="An authenticated endpoint, schedules and events, answered by a language model",
         settings=FunctionLlmSettings,
-        clouds=("aws", "azure", "gcp"),
-    ),
-    Pattern(
-        slug="event_pipeline",
-        title="Event pipeline",
-        summary="Files and messages in, one result each out by a model or an AI service, nothing lost",
-        settings=EventPipelineSettings,
         clouds=("aws", "azure", "gcp"),
     ),
 )

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
-from types import NoneType
 from typing import Any, TypeVar, cast, get_origin
 
 from serverless_ai_patterns.validation import members, types_of
@@ -46,10 +45,9 @@ def to_mapping(settings: object) -> dict[str, Any]:
 
 def _read(value: Any, kind: Any, path: str) -> Any:
     groups = _groups(kind)
-    optional = value is None and NoneType in members(kind)
-    if len(groups) > 1 and not optional:
+    if len(groups) > 1:
         return _read_one_of(value, groups, path)
-    if groups and not optional:
+    if groups:
         return from_mapping(next(iter(groups.values())), value, path)
     wants_tuple = any(get_origin(member) is tuple for member in members(kind))
     # Every other type is left to the class that the value is for.

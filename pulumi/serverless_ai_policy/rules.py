@@ -7,7 +7,6 @@ from typing import Final
 from serverless_ai_policy import (
     aws,
     aws_access,
-    aws_documents,
     aws_events,
     azure,
     azure_access,
@@ -24,7 +23,6 @@ RULES: Final[tuple[Rule, ...]] = (
     *aws.RULES,
     *aws_access.RULES,
     *aws_events.RULES,
-    *aws_documents.RULES,
     *azure.RULES,
     *azure_access.RULES,
     *azure_data.RULES,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from gcp_provider import cloud
 from recorder import Deploy, Recording, deployer
@@ -39,21 +37,6 @@ def usual(deploy: Deploy) -> Recording:
 
 
 @pytest.fixture(scope="session")
-def make_whole() -> Callable[[FunctionLlmSettings], FunctionLlm]:
-    """`FunctionLlm` with these settings, and the parts of the component's own arguments."""
-    return lambda settings: FunctionLlm(
-        "chat",
-        settings,
-        invokers=["group:chat@example.com"],
-        secrets={"WEATHER_API_KEY": "hunter2"},
-    )
-
-
-@pytest.fixture(scope="session")
-def whole(
-    deploy: Deploy,
-    everything: FunctionLlmSettings,
-    make_whole: Callable[[FunctionLlmSettings], FunctionLlm],
-) -> Recording:
+def whole(deploy: Deploy, everything: FunctionLlmSettings) -> Recording:
     """`FunctionLlm` with every part."""
-    return deploy(lambda: make_whole(everything))
+    return deploy(lambda: FunctionLlm("chat", everything, invokers=["group:chat@example.com"]))

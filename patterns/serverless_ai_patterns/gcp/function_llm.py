@@ -38,14 +38,12 @@ _APIS: Final[tuple[str, ...]] = (
     "artifactregistry.googleapis.com",
     "cloudbuild.googleapis.com",
     "cloudfunctions.googleapis.com",
-    "cloudtrace.googleapis.com",
     "iam.googleapis.com",
     "logging.googleapis.com",
     "monitoring.googleapis.com",
     "run.googleapis.com",
     "storage.googleapis.com",
 )
-_SECRETS_API: Final = "secretmanager.googleapis.com"
 _GATEWAY_APIS: Final[tuple[str, ...]] = (
     "apigateway.googleapis.com",
     "servicecontrol.googleapis.com",
@@ -53,8 +51,8 @@ _GATEWAY_APIS: Final[tuple[str, ...]] = (
 )
 
 
-def apis(settings: FunctionLlmSettings, *, secrets: bool = False) -> list[str]:
-    """The APIs that must be enabled in the project, sorted. `secrets`: variables come from Secret Manager."""
+def apis(settings: FunctionLlmSettings) -> list[str]:
+    """The APIs that must be enabled in the project, sorted."""
     events = settings.events
     needed: set[str] = set(_APIS)
     if settings.needs_store:
@@ -65,8 +63,6 @@ def apis(settings: FunctionLlmSettings, *, secrets: bool = False) -> list[str]:
         needed.add("cloudscheduler.googleapis.com")
     if isinstance(settings.auth, Jwt):
         needed.update(_GATEWAY_APIS)
-    if secrets:
-        needed.add(_SECRETS_API)
     return sorted(needed)
 
 

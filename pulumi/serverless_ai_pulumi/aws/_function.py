@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import pulumi
@@ -13,7 +12,7 @@ import pulumi_aws as aws
 
 from serverless_ai_patterns import bundle
 from serverless_ai_patterns.aws import delivery, policy
-from serverless_ai_patterns.function_settings import FunctionSettings, WorkerSettings
+from serverless_ai_patterns.function_settings import FunctionSettings
 
 CLOUD: Final = "aws"
 
@@ -61,23 +60,17 @@ def handler_function(
     name: str,
     *,
     pattern: str,
-    settings: FunctionSettings | WorkerSettings,
+    settings: FunctionSettings,
     role: aws.iam.Role,
     granted: aws.iam.RolePolicy,
     log_group: aws.cloudwatch.LogGroup,
     environment: pulumi.Input[Mapping[str, pulumi.Input[str]]],
     vpc: VpcPlacement | None,
     key_arn: pulumi.Input[str] | None,
-    extra: Mapping[str, Path] | None = None,
     opts: pulumi.ResourceOptions,
 ) -> aws.lambda_.Function:
-    """The handler of `pattern`. It waits for what its role was granted: its first call is already allowed.
-
-    `extra` are files of the user's beside the handler. What works on a queue is bounded by its event source
-    mapping, anything else by reserved concurrency.
-    """
-    files = bundle.bundle(pattern, CLOUD, extra=extra)
-    endpoint = isinstance(settings, FunctionSettings)
+    """The handler of `pattern`. It waits for what its role was granted: its first call is already allowed."""
+    files = bundle.bundle(pattern, CLOUD)
     return aws.lambda_.Function(
         name,
         code=pulumi.AssetArchive({path: pulumi.FileAsset(str(file)) for path, file in files.items()}),
@@ -86,7 +79,7 @@ def handler_function(
         architectures=["arm64"],
         memory_size=settings.memory_mb,
         timeout=settings.timeout_s,
-        reserved_concurrent_executions=settings.max_concurrency if endpoint else None,
+        reserved_concurrent_executions=settings.max_concurrency,
         environment=aws.lambda_.FunctionEnvironmentArgs(variables=environment),
         kms_key_arn=key_arn,
         logging_config=aws.lambda_.FunctionLoggingConfigArgs(log_format="JSON", log_group=log_group.name),

@@ -48,19 +48,7 @@ def state_container(
     opts: pulumi.ResourceOptions,
 ) -> StateContainer:
     """Serverless, no keys, records expire, restorable to any second of 7 days; removed with the stack."""
-    account = _account(name, place, location, encryption, opts)
-    container = _container(name, place, account, opts)
-    return StateContainer(account=account, container=container)
-
-
-def _account(
-    name: str,
-    place: Place,
-    location: pulumi.Input[str],
-    encryption: Encryption | None,
-    opts: pulumi.ResourceOptions,
-) -> cosmosdb.DatabaseAccount:
-    return cosmosdb.DatabaseAccount(
+    account = cosmosdb.DatabaseAccount(
         name,
         resource_group_name=place.group,
         account_name=place.unique,
@@ -85,11 +73,6 @@ def _account(
         key_vault_key_uri=encryption.key.key_uri if encryption else None,
         opts=after(encryption, opts),
     )
-
-
-def _container(
-    name: str, place: Place, account: cosmosdb.DatabaseAccount, opts: pulumi.ResourceOptions
-) -> cosmosdb.SqlResourceSqlContainer:
     database = cosmosdb.SqlResourceSqlDatabase(
         f"{name}-database",
         resource_group_name=place.group,
@@ -98,7 +81,7 @@ def _container(
         resource=cosmosdb.SqlDatabaseResourceArgs(id=DATABASE),
         opts=opts,
     )
-    return cosmosdb.SqlResourceSqlContainer(
+    container = cosmosdb.SqlResourceSqlContainer(
         f"{name}-container",
         resource_group_name=place.group,
         account_name=account.name,
@@ -119,6 +102,7 @@ def _container(
         ),
         opts=opts,
     )
+    return StateContainer(account=account, container=container)
 
 
 def use_records(

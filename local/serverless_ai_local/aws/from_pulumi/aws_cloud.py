@@ -42,13 +42,7 @@ ROWS: Final[Sequence[Translation]] = (
     *observability.ROWS,
     *tables.ROWS,
 )
-DIRECT: Final[Sequence[Direct]] = (
-    *buckets.DIRECT,
-    *events.DIRECT,
-    *iam.DIRECT,
-    *keys.DIRECT,
-    *messaging.DIRECT,
-)
+DIRECT: Final[Sequence[Direct]] = (*buckets.DIRECT, *events.DIRECT, *iam.DIRECT, *keys.DIRECT)
 
 Invoke = Callable[[Context, Values], Values]
 

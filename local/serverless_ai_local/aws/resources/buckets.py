@@ -56,8 +56,7 @@ def _encryption(value: Any) -> Any:
     return {"Rules": rules}
 
 
-def lifecycle(value: Any) -> Any:
-    """`LifecycleConfiguration` as the API takes it."""
+def _lifecycle(value: Any) -> Any:
     return {"Rules": [_lifecycle_rule(rule) for rule in value.get("Rules", [])]}
 
 
@@ -166,7 +165,7 @@ KINDS: Final = (
                 "PutBucketLifecycleConfiguration",
                 "LifecycleConfiguration",
                 "DeleteBucketLifecycle",
-                lifecycle,
+                _lifecycle,
             ),
             _setting(
                 "OwnershipControls",
