@@ -40,7 +40,7 @@ def deployed(pattern: Pattern, cloud: str, settings: str = "{}") -> tuple[Resour
 def _by_cdk(
     running: launch.RunningCloud, pattern: Pattern, cloud: str, settings: str
 ) -> tuple[Resource, ...]:
-    cdk = Cdk(cloud=running, app_dir=ROOT / "cdk", context={"settings": settings})
+    cdk = Cdk(cloud=running, app_dir=ROOT / "cdk", context={pattern.slug: settings})
     cdk.bootstrap()
     return cdk.deploy(pattern.class_name).graph
 

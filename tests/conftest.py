@@ -1,4 +1,8 @@
-"""How the suite is spread over the cores: what shares something dear to make stays on one worker."""
+"""How the suite is spread over the cores, and what it says at its end.
+
+What shares something dear to make stays on one worker. What a test has counted, by
+`record_property("counts", text)`, is printed at the end.
+"""
 
 from __future__ import annotations
 
@@ -25,3 +29,19 @@ def _group(item: pytest.Item) -> str:
 def _turn(item: pytest.Item) -> int:
     path = item.path.relative_to(item.config.rootpath).as_posix()
     return next((turn for turn, folder in enumerate(FIRST) if path.startswith(folder)), len(FIRST))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have counted, whichever worker they ran on."""
+    counts = [
+        str(value)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for name, value in report.user_properties
+        if name == "counts"
+    ]
+    if counts:
+        terminalreporter.section("counts")
+        for line in sorted(counts):
+            terminalreporter.write_line(line)

@@ -7,9 +7,16 @@ except ImportError as error:
         'serverless_ai_cdk needs the AWS CDK: pip install "serverless-ai-patterns[cdk]"'
     ) from error
 
+from serverless_ai_cdk.event_pipeline import EventPipeline
 from serverless_ai_cdk.function_llm import FunctionLlm
-from serverless_ai_cdk.stack import FunctionLlmStack, settings_from_context
+from serverless_ai_cdk.stack import EventPipelineStack, FunctionLlmStack, settings_from_context
 
 del _aws_cdk
 
-__all__ = ["FunctionLlm", "FunctionLlmStack", "settings_from_context"]
+__all__ = [
+    "EventPipeline",
+    "EventPipelineStack",
+    "FunctionLlm",
+    "FunctionLlmStack",
+    "settings_from_context",
+]

@@ -12,7 +12,7 @@ from constructs import Construct
 from serverless_ai_cdk._acknowledge import acknowledge, acknowledge_stars
 from serverless_ai_patterns import bundle
 from serverless_ai_patterns.aws import delivery, policy
-from serverless_ai_patterns.function_settings import FunctionSettings
+from serverless_ai_patterns.function_settings import FunctionSettings, WorkerSettings
 
 CLOUD: Final = "aws"
 LATEST_RUNTIME: Final = "The handlers are tested on Python 3.13, which Lambda supports until 2029-06"
@@ -42,24 +42,30 @@ def handler_function(
     id: str,
     *,
     pattern: str,
-    settings: FunctionSettings,
+    settings: FunctionSettings | WorkerSettings,
     role: aws_iam.IRole,
     log_group: aws_logs.ILogGroup,
     environment: Mapping[str, str],
+    extra: Mapping[str, Path] | None = None,
     key: aws_kms.IKey | None = None,
     vpc: aws_ec2.IVpc | None = None,
 ) -> aws_lambda.Function:
-    """The handler of `pattern`. `role` must hold what it needs: nothing is added to it here."""
+    """The handler of `pattern`. `role` must hold what it needs: nothing is added to it here.
+
+    `extra` are files of the user's beside the handler. What works on a queue is bounded by its event source
+    mapping, anything else by reserved concurrency.
+    """
+    endpoint = isinstance(settings, FunctionSettings)
     function = aws_lambda.Function(
         scope,
         id,
-        code=_code(scope, pattern),
+        code=_code(scope, pattern, extra or {}),
         handler=bundle.handler(pattern, CLOUD),
         runtime=aws_lambda.Runtime.PYTHON_3_13,
         architecture=aws_lambda.Architecture.ARM_64,
         memory_size=settings.memory_mb,
         timeout=Duration.seconds(settings.timeout_s),
-        reserved_concurrent_executions=settings.max_concurrency,
+        reserved_concurrent_executions=settings.max_concurrency if endpoint else None,
         environment=environment,
         environment_encryption=key,
         log_group=log_group,
@@ -101,8 +107,9 @@ def on_failure(
     )
 
 
-def _code(scope: Construct, pattern: str) -> aws_lambda.Code:
+def _code(scope: Construct, pattern: str, extra: Mapping[str, Path]) -> aws_lambda.Code:
     """The bundle, staged inside the cloud assembly so that nothing is written beside the user's program."""
     assembly = cast(Stage, Stage.of(scope)).asset_outdir  # every stack is inside a stage
-    folder = bundle.stage(pattern, CLOUD, Path(assembly) / "handlers" / pattern)
+    own = f"-{bundle.digest(pattern, CLOUD, extra=extra)[:8]}" if extra else ""
+    folder = bundle.stage(pattern, CLOUD, Path(assembly) / "handlers" / f"{pattern}{own}", extra=extra)
     return aws_lambda.Code.from_asset(str(folder))

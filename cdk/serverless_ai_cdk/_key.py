@@ -29,6 +29,16 @@ def let_events_use(scope: Construct, key: aws_kms.IKey) -> None:
     )
 
 
+def let_topics_use(scope: Construct, key: aws_kms.IKey) -> None:
+    """Let SNS put messages of this account's topics into an encrypted queue."""
+    _let(
+        key,
+        service="sns.amazonaws.com",
+        actions=["kms:Decrypt", "kms:GenerateDataKey"],
+        conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}},
+    )
+
+
 def _let(
     key: aws_kms.IKey, *, service: str, actions: list[str], conditions: dict[str, dict[str, str]]
 ) -> None:

@@ -21,6 +21,25 @@ def queue(
     )
 
 
+def work_queue(
+    scope: Construct,
+    id: str,
+    *,
+    key: aws_kms.IKey | None,
+    dead_letters: aws_sqs.IQueue,
+    visibility_s: int,
+    max_receives: int,
+) -> aws_sqs.Queue:
+    """A queue that a function works on: a message is hidden for `visibility_s` while it does."""
+    return _queue(
+        scope,
+        id,
+        key,
+        aws_sqs.DeadLetterQueue(max_receive_count=max_receives, queue=dead_letters),
+        visibility_s=visibility_s,
+    )
+
+
 def dead_letter_queue(scope: Construct, id: str, *, key: aws_kms.IKey | None) -> aws_sqs.Queue:
     """The end of the line: where events and messages wait for people."""
     made = _queue(scope, id, key, None)
@@ -31,7 +50,12 @@ def dead_letter_queue(scope: Construct, id: str, *, key: aws_kms.IKey | None) ->
 
 
 def _queue(
-    scope: Construct, id: str, key: aws_kms.IKey | None, dead_letter_queue: aws_sqs.DeadLetterQueue | None
+    scope: Construct,
+    id: str,
+    key: aws_kms.IKey | None,
+    dead_letter_queue: aws_sqs.DeadLetterQueue | None,
+    *,
+    visibility_s: int | None = None,
 ) -> aws_sqs.Queue:
     return aws_sqs.Queue(
         scope,
@@ -41,5 +65,6 @@ def _queue(
         enforce_ssl=True,
         retention_period=Duration.seconds(delivery.QUEUE_RETENTION_S),
         dead_letter_queue=dead_letter_queue,
+        visibility_timeout=Duration.seconds(visibility_s) if visibility_s else None,
         removal_policy=RemovalPolicy.DESTROY,
     )

@@ -6,7 +6,7 @@ tuples and not dataclasses because importing `dataclasses` costs a cold start ab
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 PREFIX = "SERVERLESS_AI_"
@@ -53,6 +53,22 @@ class FunctionLlmConfig(NamedTuple):
     model_endpoint: str = ""
     """Where the model is served, on clouds where its id does not say it (Azure: the account's v1 URL; Google:
     projects/P/locations/L)."""
+
+
+class ModelSettings(Protocol):
+    """What an adapter of a chat model must know; part of more than one pattern's configuration."""
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def model_endpoint(self) -> str: ...
+
+    @property
+    def guardrail_id(self) -> str: ...
+
+    @property
+    def guardrail_version(self) -> str: ...
 
 
 class GcpEdgeConfig(NamedTuple):

@@ -8,14 +8,17 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from serverless_ai_runtime import config
-from serverless_ai_runtime.config import ConfigError, FunctionLlmConfig
-from serverless_ai_runtime.core.function_llm import FunctionLlm, Limits
+from serverless_ai_runtime.config import ConfigError, FunctionLlmConfig, ModelSettings
 from serverless_ai_runtime.core.ports import ChatModel, KeyValueStore, Publisher, World
 from serverless_ai_runtime.telemetry import Telemetry, by_level, by_severity, embedded, plain
 
 if TYPE_CHECKING:
+    from serverless_ai_runtime.config_event_pipeline import EventPipelineConfig
     from serverless_ai_runtime.core.budget import Budget
+    from serverless_ai_runtime.core.event_pipeline.ports import AiService, DeadLetters, Later
+    from serverless_ai_runtime.core.function_llm import FunctionLlm
     from serverless_ai_runtime.core.idempotency import Once
+    from serverless_ai_runtime.core.objects import ObjectStore
     from serverless_ai_runtime.core.sessions import Sessions
 
 Env = Mapping[str, str] | None
@@ -31,11 +34,25 @@ class App(NamedTuple):
 class Adapters(Protocol):
     """What a cloud must offer."""
 
-    def chat_model(self, settings: FunctionLlmConfig) -> ChatModel: ...
+    def chat_model(self, settings: ModelSettings) -> ChatModel: ...
 
     def store(self, name: str) -> KeyValueStore: ...
 
     def publisher(self, destination: str) -> Publisher: ...
+
+
+class PipelineAdapters(Adapters, Protocol):
+    """What a cloud must offer for the event pipeline as well."""
+
+    def objects(self, settings: EventPipelineConfig) -> ObjectStore: ...
+
+    def ai_service(self, settings: EventPipelineConfig) -> AiService: ...
+
+    def announcements(self, settings: EventPipelineConfig) -> Publisher: ...
+
+    def dead_letters(self, settings: EventPipelineConfig) -> DeadLetters: ...
+
+    def later(self, settings: EventPipelineConfig) -> Later | None: ...
 
 
 WORLD: Final = World(
@@ -48,8 +65,10 @@ WORLD: Final = World(
 
 def function_llm(cloud: str, env: Env = None) -> App:
     """The Function + LLM pattern as configured; raises `ConfigError` naming the variable that is wrong."""
+    from serverless_ai_runtime.core.function_llm import FunctionLlm, Limits
+
     settings = config.from_env(FunctionLlmConfig, env)
-    adapters = _adapters(cloud, env)
+    adapters = adapters_of(cloud, env)
     if not settings.model:
         raise ConfigError(f"{config.PREFIX}MODEL is empty; it must be the id of a model")
     limits = Limits(settings.system_prompt, settings.max_output_tokens, settings.context_tokens)
@@ -65,19 +84,23 @@ def function_llm(cloud: str, env: Env = None) -> App:
         )
     except ValueError as error:
         raise ConfigError(f"{config.PREFIX}SYSTEM_PROMPT, {config.PREFIX}CONTEXT_TOKENS: {error}") from None
-    telemetry = Telemetry(
+    return App(core, telemetry_of(cloud, settings.log_content, env))
+
+
+def telemetry_of(cloud: str, log_content: bool, env: Env) -> Telemetry:
+    """Logs and metrics as this cloud reads them."""
+    return Telemetry(
         config.function_name(env),
-        log_content=settings.log_content,
+        log_content=log_content,
         world=WORLD,
         metrics=embedded if cloud == "aws" else plain,
         head=by_severity if cloud == "gcp" else by_level,
     )
-    return App(core, telemetry)
 
 
 def publishers(cloud: str, env: Env = None) -> Callable[[str], Publisher]:
     """Makes publishers for what an entry point itself sends, such as dead letters."""
-    return _adapters(cloud, env).publisher
+    return adapters_of(cloud, env).publisher
 
 
 def _store(settings: FunctionLlmConfig, adapters: Adapters) -> KeyValueStore | None:
@@ -117,7 +140,8 @@ def _once(store: KeyValueStore | None) -> Once | None:
     return Once(store, WORLD)
 
 
-def _adapters(cloud: str, env: Env) -> Adapters:
+def adapters_of(cloud: str, env: Env) -> PipelineAdapters:
+    """The adapters of this cloud."""
     if cloud == "aws":
         from serverless_ai_runtime.adapters.aws.factory import AwsAdapters
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
+import importlib.util
 import io
 import os
 import shutil
@@ -17,15 +19,21 @@ PACKAGE = serverless_ai_runtime.__name__
 RUNTIME = Path(serverless_ai_runtime.__file__).parent
 """The runtime as Python found it: the same folder rule in a checkout and in site-packages."""
 
-ENTRY_POINTS = {"aws": "aws_lambda", "azure": "azure_functions", "gcp": "gcp_functions"}
-"""Cloud -> the module of `entrypoints` that speaks its function contract."""
+ENTRY_POINTS = {
+    "function_llm": {"aws": "aws_lambda", "azure": "azure_functions", "gcp": "gcp_functions"},
+    "event_pipeline": {"aws": "aws_queue", "azure": "azure_queue", "gcp": "gcp_push"},
+}
+"""Pattern -> cloud -> the module of `entrypoints` that speaks the contract of its function."""
 
 DOTTED = ("aws",)
 """Clouds that find a handler by its dotted name; the others look for files at the top of the zip, which
-`root/<cloud>` holds, and for a function named as the pattern's slug in them."""
+`root/<cloud>/<pattern>` holds, and for a function named as the pattern's slug in them."""
 
 ROOT_FILES = (".json", ".py", ".txt")
 """What a host may want there: its settings, a module, requirements."""
+
+LIBRARIES = {"event_pipeline": ("pypdf",)}
+"""Pattern -> libraries in pure Python that its handler cannot do without."""
 
 # Every file gets the same mode and time, so that the same source gives the same hash on every machine.
 # The time is the earliest one that a zip can hold.
@@ -34,36 +42,57 @@ ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 UNIX_TIME = 315_532_800
 
 
-def bundle(pattern: str, cloud: str, *, runtime: Path = RUNTIME) -> Mapping[str, Path]:
+Files = Mapping[str, Path]
+"""Path in the zip -> file."""
+
+
+def bundle(
+    pattern: str, cloud: str, *, runtime: Path = RUNTIME, extra: Files | None = None
+) -> Mapping[str, Path]:
     """Path in the zip -> file, sorted: what every function shares, this pattern's core, this cloud's edge.
 
-    Files of `root/<cloud>` are at the top of the zip.
+    Files of `root/<cloud>` and `root/<cloud>/<pattern>` are at the top of the zip; so is what is `extra`.
 
-    Raises ValueError, which lists what there is, for an unknown pattern or cloud.
+    Raises ValueError, which lists what there is, for an unknown pattern or cloud, and for an extra file that
+    would take the place of one of ours.
     """
     _check(pattern, cloud)
-    others = {f"{PACKAGE}/core/{other.slug}.py" for other in CATALOGUE if other.slug != pattern}
-    files = dict(_candidates(runtime, cloud))
-    return {name: files[name] for name in sorted(files.keys() - others)}
+    others = {
+        f"{PACKAGE}/{name}.py"
+        for other in CATALOGUE
+        for name in (f"core/{other.slug}", f"wiring_{other.slug}")
+        if other.slug != pattern
+    }
+    found = dict(_candidates(runtime, pattern, cloud))
+    for library in LIBRARIES.get(pattern, ()):
+        found |= _library(library)
+    files = {name: file for name, file in found.items() if name not in others}
+    taken = sorted(files.keys() & (extra or {}).keys())
+    if taken:
+        raise ValueError(f"{taken[0]} is a file of the handler's own; an extra one needs another name")
+    files |= extra or {}
+    return {name: files[name] for name in sorted(files)}
 
 
 def handler(pattern: str, cloud: str) -> str:
     """The handler's name as the cloud's function resource takes it. Raises ValueError as `bundle` does."""
     _check(pattern, cloud)
-    return f"{PACKAGE}.entrypoints.{ENTRY_POINTS[cloud]}.{pattern}" if cloud in DOTTED else pattern
+    module = ENTRY_POINTS[pattern][cloud]
+    return f"{PACKAGE}.entrypoints.{module}.{pattern}" if cloud in DOTTED else pattern
 
 
-def stage(pattern: str, cloud: str, into: Path) -> Path:
+def stage(pattern: str, cloud: str, into: Path, *, extra: Files | None = None) -> Path:
     """Copy the bundle into folder `into` (made, emptied) with fixed modes and times; returns it.
 
     Raises ValueError when `into` holds anything but an earlier stage: a wrong path must not cost files.
     """
-    files = bundle(pattern, cloud)
+    files = bundle(pattern, cloud, extra=extra)
     tops = {name.split("/")[0] for name in files}
     foreign = sorted({path.name for path in into.iterdir()} - tops) if into.exists() else []
     if foreign:
         raise ValueError(f"{into} must be new, empty or an earlier stage; it holds {foreign[0]}")
-    shutil.rmtree(into / PACKAGE, ignore_errors=True)
+    for top in tops:
+        shutil.rmtree(into / top, ignore_errors=True)
     for name, source in files.items():
         target = into / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -73,11 +102,11 @@ def stage(pattern: str, cloud: str, into: Path) -> Path:
     return into
 
 
-def zip_bytes(pattern: str, cloud: str) -> bytes:
+def zip_bytes(pattern: str, cloud: str, *, extra: Files | None = None) -> bytes:
     """The bundle as a zip; the same bytes for the same source."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, source in bundle(pattern, cloud).items():
+        for name, source in bundle(pattern, cloud, extra=extra).items():
             entry = zipfile.ZipInfo(name, ZIP_TIME)
             entry.create_system = 3  # Unix, so that the mode below is read on every machine that made the zip
             entry.external_attr = MODE << 16
@@ -85,13 +114,28 @@ def zip_bytes(pattern: str, cloud: str) -> bytes:
     return buffer.getvalue()
 
 
-def digest(pattern: str, cloud: str) -> str:
+def digest(pattern: str, cloud: str, *, extra: Files | None = None) -> str:
     """SHA-256 (hex) over names and contents; unlike the zip's it does not depend on the compressor."""
     state = hashlib.sha256()
-    for name, source in bundle(pattern, cloud).items():
+    for name, source in bundle(pattern, cloud, extra=extra).items():
         content = source.read_bytes()
         state.update(f"{name}\0{len(content)}\0".encode() + content)
     return state.hexdigest()
+
+
+def _library(name: str) -> dict[str, Path]:
+    """Path in the zip -> file of an installed library in pure Python, with its licence."""
+    found = importlib.util.find_spec(name)
+    if found is None or found.origin is None:
+        raise ValueError(
+            f"{name} is not installed, and goes into the function's zip: pip install "
+            '"serverless-ai-patterns[cdk]" (or [pulumi-aws], [pulumi-azure], [pulumi-gcp])'
+        )
+    folder = Path(found.origin).parent
+    files = {f"{name}/{path.relative_to(folder).as_posix()}": path for path in folder.rglob("*.py")}
+    listed = importlib.metadata.files(name) or ()
+    licences = [one for one in listed if one.name.upper().startswith("LICENSE")]
+    return files | {f"{name}/LICENSE": Path(str(one.locate())) for one in licences[:1]}
 
 
 def _check(pattern: str, cloud: str) -> None:
@@ -100,17 +144,20 @@ def _check(pattern: str, cloud: str) -> None:
         raise ValueError(f"cloud of {pattern} must be one of {', '.join(clouds)}; got {cloud!r}")
 
 
-def _candidates(runtime: Path, cloud: str) -> Iterator[tuple[str, Path]]:
-    """Path in the zip and file of everything that this cloud's functions may need."""
+def _candidates(runtime: Path, pattern: str, cloud: str) -> Iterator[tuple[str, Path]]:
+    """Path in the zip and file of everything that this pattern's functions may need on this cloud."""
+    folders = (*_FOLDERS, *_PATTERN_FOLDERS.get(pattern, ()))
     modules = [
-        *(path for folder in _FOLDERS for path in (runtime / folder.format(cloud=cloud)).glob("*.py")),
-        *(runtime / "entrypoints" / f"{module}.py" for module in ("__init__", ENTRY_POINTS[cloud])),
+        *(path for folder in folders for path in (runtime / folder.format(cloud=cloud)).glob("*.py")),
+        *(runtime / "entrypoints" / f"{module}.py" for module in ("__init__", ENTRY_POINTS[pattern][cloud])),
     ]
     for path in modules:
         yield f"{PACKAGE}/{path.relative_to(runtime).as_posix()}", path
-    for path in (runtime / "root" / cloud).glob("*"):
-        if path.suffix in ROOT_FILES:
-            yield path.name, path
+    for folder in (runtime / "root" / cloud, runtime / "root" / cloud / pattern):
+        for path in folder.glob("*"):
+            if path.suffix in ROOT_FILES:
+                yield path.name, path
 
 
 _FOLDERS = (".", "core", "adapters", "adapters/{cloud}")
+_PATTERN_FOLDERS = {"event_pipeline": ("core/event_pipeline", "documents", "adapters/{cloud}/ai")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from serverless_ai_patterns.event_pipeline import EventPipelineSettings
 from serverless_ai_patterns.function_llm import FunctionLlmSettings
 
 
@@ -14,7 +15,7 @@ class Pattern:
     slug: str
     title: str
     summary: str
-    settings: type[FunctionLlmSettings]
+    settings: type[FunctionLlmSettings] | type[EventPipelineSettings]
     clouds: tuple[str, ...]
     """Where it can be deployed to."""
 
@@ -30,6 +31,13 @@ CATALOGUE = (
         title="Function + LLM",
         summary="An authenticated endpoint, schedules and events, answered by a language model",
         settings=FunctionLlmSettings,
+        clouds=("aws", "azure", "gcp"),
+    ),
+    Pattern(
+        slug="event_pipeline",
+        title="Event pipeline",
+        summary="Files and messages in, one result each out by a model or an AI service, nothing lost",
+        settings=EventPipelineSettings,
         clouds=("aws", "azure", "gcp"),
     ),
 )

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
+from types import NoneType
 from typing import Any, TypeVar, cast, get_origin
 
 from serverless_ai_patterns.validation import members, types_of
@@ -45,9 +46,10 @@ def to_mapping(settings: object) -> dict[str, Any]:
 
 def _read(value: Any, kind: Any, path: str) -> Any:
     groups = _groups(kind)
-    if len(groups) > 1:
+    optional = value is None and NoneType in members(kind)
+    if len(groups) > 1 and not optional:
         return _read_one_of(value, groups, path)
-    if groups:
+    if groups and not optional:
         return from_mapping(next(iter(groups.values())), value, path)
     wants_tuple = any(get_origin(member) is tuple for member in members(kind))
     # Every other type is left to the class that the value is for.

@@ -46,19 +46,35 @@ def _functions_bury(stack: Stack) -> Iterator[Finding]:
             is_set(at(config.props, "destinationConfig.onFailure.destination"))
             for config in stack.referring(function, "functionName", kind)
         )
-        if not configured and not is_set(at(function.props, "deadLetterConfig.targetArn")):
+        own = is_set(at(function.props, "deadLetterConfig.targetArn"))
+        if not (configured or own or _only_reads_a_queue(stack, function)):
             yield Finding(function, "an event that fails each time is dropped")
+
+
+def _only_reads_a_queue(stack: Stack, function: Resource) -> bool:
+    """Whether nobody sends it events: a queue that is read has dead letters of its own."""
+    read = any(stack.referring(function, "functionName", "aws:lambda:EventSourceMapping"))
+    called = any(
+        any(stack.referring(function, prop, kind))
+        for kind, prop in (
+            ("aws:lambda:Permission", "function"),
+            ("aws:cloudwatch:EventTarget", "arn"),
+            ("aws:sns:TopicSubscription", "endpoint"),
+            ("aws:scheduler:Schedule", "target"),
+        )
+    )
+    return read and not called
 
 
 def _queues_refuse_plain_http(stack: Stack) -> Iterator[Finding]:
     for queue in stack.of(QUEUE):
         policies = [policy.props.get("policy") for policy in stack.referring(queue, "queueUrl", POLICY)]
-        if not any(map(_refuses_plain_http, (*policies, queue.given("policy")))):
+        if not any(map(refuses_plain_http, (*policies, queue.given("policy")))):
             yield Finding(queue, "it takes messages over plain HTTP")
 
 
-def _refuses_plain_http(policy: Any) -> bool:
-    """So does a policy that is not known yet: it is read when it is."""
+def refuses_plain_http(policy: Any) -> bool:
+    """Whether a policy does; one that is not known yet is read when it is."""
     if policy is UNKNOWN:
         return True
     try:

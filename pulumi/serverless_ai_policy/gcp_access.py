@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from serverless_ai_patterns.gcp.policy import NEVER
-from serverless_ai_policy.checks import never
+from serverless_ai_policy.checks import each_has, must_be_set, never
 from serverless_ai_policy.rule import Each, Resource, Rule
 from serverless_ai_policy.values import at, is_set, known, known_at, listed
 
 ANY: Final = ("gcp:*",)
 ON_PROJECT: Final = ("gcp:projects:IAMMember", "gcp:projects:IAMBinding")
 FUNCTION: Final = ("gcp:cloudfunctionsv2:Function",)
+SECRET: Final = "gcp:secretmanager:Secret"  # noqa: S105 - a type
+READERS: Final = ("gcp:secretmanager:SecretIamMember", "gcp:secretmanager:SecretIamBinding")
 
 BROAD: Final[Mapping[str, str]] = {
     "roles/viewer": "reads everything in the project",
@@ -23,6 +25,7 @@ BROAD: Final[Mapping[str, str]] = {
     "roles/iam.serviceAccountTokenCreator": "acts as every account that it is given on",
     "roles/iam.serviceAccountUser": "acts as every account that it is given on",
     "roles/run.developer": "also changes the code of every service",
+    "roles/secretmanager.secretVersionManager": "also adds and destroys versions",
 }
 """Role -> why it is too much for what runs. Those that administer are found by their names."""
 _ADMINISTERS: Final = re.compile(r"^roles/(?:owner|editor|[\w.]+\.(?:owner|editor|admin)|[\w.]+[a-z]Admin)$")
@@ -121,6 +124,18 @@ RULES: Final = (
         reason="The project's default accounts may edit the whole project",
         mend="Accounts of their own for service_config and build_config",
         looks=Each(FUNCTION, _accounts_are_own),
+    ),
+    Rule(
+        id="gcp-secret-place",
+        reason="Where a credential is kept is for you to say; Google chooses the regions otherwise",
+        mend="replication.user_managed with its replicas",
+        looks=Each((SECRET,), must_be_set("replication.userManaged.replicas")),
+    ),
+    Rule(
+        id="gcp-secret-readable",
+        reason="A function whose account may not read its secret never starts",
+        mend="A SecretIamMember of this one secret with roles/secretmanager.secretAccessor",
+        looks=each_has(SECRET, READERS, "secretId", "nobody may read it"),
     ),
     Rule(
         id="gcp-no-account-key",

@@ -7,6 +7,7 @@ from typing import Final
 from serverless_ai_policy import (
     aws,
     aws_access,
+    aws_documents,
     aws_events,
     azure,
     azure_access,
@@ -23,6 +24,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *aws.RULES,
     *aws_access.RULES,
     *aws_events.RULES,
+    *aws_documents.RULES,
     *azure.RULES,
     *azure_access.RULES,
     *azure_data.RULES,

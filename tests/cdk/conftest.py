@@ -17,7 +17,8 @@ os.environ["JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"] = "20"
 
 from aws_cdk import App, Environment, Stack
 
-from serverless_ai_cdk import FunctionLlm
+from serverless_ai_cdk import EventPipeline, FunctionLlm
+from serverless_ai_patterns.event_pipeline import EventPipelineSettings, Sources, Uploads
 from serverless_ai_patterns.function_llm import Events, FunctionLlmSettings, Llm
 
 DEFAULT = FunctionLlmSettings()
@@ -28,6 +29,15 @@ EVERYTHING = FunctionLlmSettings(
         bus_filter={"source": ["shop"], "detail-type": ["OrderPlaced"]},
         destination=True,
     ),
+)
+
+EVERY_SOURCE = EventPipelineSettings(
+    sources=Sources(
+        uploads=Uploads(prefix="in/", suffixes=(".pdf", ".txt"), max_mb=20),
+        topic={"kind": ["invoice", "receipt"]},
+        schedule="rate(1 day)",
+        bus_filter={"source": ["shop"], "detail-type": ["OrderPlaced"]},
+    )
 )
 
 
@@ -65,7 +75,7 @@ class Made:
     """A pattern in a stack that is not yet synthesized, so that a test can add to it."""
 
     stack: Stack
-    pattern: FunctionLlm
+    pattern: Any
 
     def synth(self) -> Template:
         return synth(self.stack)
@@ -114,6 +124,29 @@ def make(new_stack: Callable[..., Stack]) -> Callable[..., Made]:
         return Made(stack=stack, pattern=FunctionLlm(stack, name, settings, **given))
 
     return new
+
+
+@pytest.fixture(scope="session")
+def make_pipeline(new_stack: Callable[..., Stack]) -> Callable[..., Made]:
+    """EventPipeline, as `make` makes a FunctionLlm."""
+
+    def new(
+        settings: EventPipelineSettings = EventPipelineSettings(),  # noqa: B008 - frozen
+        *,
+        name: str = "Papers",
+        stack: Stack | None = None,
+        region: str | None = None,
+        **given: Any,
+    ) -> Made:
+        stack = stack or new_stack(region)
+        return Made(stack=stack, pattern=EventPipeline(stack, name, settings, **given))
+
+    return new
+
+
+@pytest.fixture(scope="session")
+def every_source() -> EventPipelineSettings:
+    return EVERY_SOURCE
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import pytest
 from aws_cdk import App
 
 from serverless_ai_cdk import FunctionLlmStack, settings_from_context
+from serverless_ai_patterns.catalogue import CATALOGUE
 from serverless_ai_patterns.function_llm import FunctionLlmSettings
 
 CDK = Path(__file__).parents[2] / "cdk"
@@ -44,14 +45,14 @@ def run_app(outdir: Path, **context: object) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_the_app_makes_one_tagged_stack_that_passes_the_cdks_own_validation(tmp_path):
+def test_the_app_makes_a_tagged_stack_a_pattern_that_passes_the_cdks_own_validation(tmp_path):
     settings = {"llm": {"guardrail": True}, "events": {"schedule": "rate(1 day)", "destination": True}}
-    done = run_app(tmp_path, settings=json.dumps(settings))
+    done = run_app(tmp_path, function_llm=json.dumps(settings))
     assert done.returncode == 0, done.stderr
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     stacks = {k: a for k, a in manifest["artifacts"].items() if a["type"] == "aws:cloudformation:stack"}
-    assert stacks.keys() == {"FunctionLlm"}
-    assert stacks["FunctionLlm"]["properties"]["tags"] == {"serverless-ai:pattern": "function_llm"}
+    tags = {name: stack["properties"]["tags"]["serverless-ai:pattern"] for name, stack in stacks.items()}
+    assert tags == {each.class_name: each.slug for each in CATALOGUE}
     template = json.loads((tmp_path / "FunctionLlm.template.json").read_text())
     assert template["Outputs"].keys() == OUTPUTS | {"DestinationQueueUrl", "ScheduleName"}
     # The CDK writes the report only when its validator ran, and names in it only who found something.
@@ -60,7 +61,7 @@ def test_the_app_makes_one_tagged_stack_that_passes_the_cdks_own_validation(tmp_
 
 
 def test_the_app_says_which_setting_is_wrong(tmp_path):
-    done = run_app(tmp_path, settings='{"llm": {"modle": "small"}}')
+    done = run_app(tmp_path, function_llm='{"llm": {"modle": "small"}}')
     assert done.returncode != 0
     assert done.stderr.strip().splitlines()[-1].startswith("ValueError: settings.llm.modle is not a setting")
     assert not (tmp_path / "manifest.json").exists()
@@ -69,7 +70,7 @@ def test_the_app_says_which_setting_is_wrong(tmp_path):
 @pytest.fixture
 def context(tmp_path):
     def app(value: object) -> App:
-        return App(outdir=str(tmp_path), context={"settings": value})
+        return App(outdir=str(tmp_path), context={"function_llm": value})
 
     return app
 
@@ -78,23 +79,26 @@ def context(tmp_path):
     "given", [{"function": {"memory_mb": 1024}}, '{"function": {"memory_mb": 1024}}'], ids=["object", "text"]
 )
 def test_settings_come_as_an_object_or_as_text(context, given):
-    settings = settings_from_context(context(given), FunctionLlmSettings)
+    settings = settings_from_context(context(given), FunctionLlmSettings, "function_llm")
     assert settings.function.memory_mb == 1024
 
 
 def test_without_the_context_key_the_defaults_hold(tmp_path):
-    assert settings_from_context(App(outdir=str(tmp_path)), FunctionLlmSettings) == FunctionLlmSettings()
+    assert (
+        settings_from_context(App(outdir=str(tmp_path)), FunctionLlmSettings, "function_llm")
+        == FunctionLlmSettings()
+    )
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("{", "context settings must be a JSON object: "),
-        ("[]", "context settings must be a JSON object, got \\[\\]"),
-        ("0", "context settings must be a JSON object, got 0"),
-        ("null", "context settings must be a JSON object, got None"),
-        ("", "context settings must be a JSON object: "),
-        (["a"], "context settings must be a JSON object, got \\['a'\\]"),
+        ("{", "context function_llm must be a JSON object: "),
+        ("[]", "context function_llm must be a JSON object, got \\[\\]"),
+        ("0", "context function_llm must be a JSON object, got 0"),
+        ("null", "context function_llm must be a JSON object, got None"),
+        ("", "context function_llm must be a JSON object: "),
+        (["a"], "context function_llm must be a JSON object, got \\['a'\\]"),
         ({"function": {"memory_mb": 1}}, "settings.function.memory_mb must be 128 to 10240, got 1"),
         ({"function": {"memory_mb": "512"}}, "settings.function.memory_mb must be"),
         ({"throtle": {}}, "settings.throtle is not a setting"),
@@ -103,7 +107,7 @@ def test_without_the_context_key_the_defaults_hold(tmp_path):
 )
 def test_wrong_settings_are_named(context, given, said):
     with pytest.raises(ValueError, match=said):
-        settings_from_context(context(given), FunctionLlmSettings)
+        settings_from_context(context(given), FunctionLlmSettings, "function_llm")
 
 
 def test_the_stack_has_the_outputs_that_every_tool_names(tmp_path):

@@ -65,7 +65,9 @@ def test_models_behind_an_unknown_profile_given_by_arn_are_reached_only_through_
 
 
 def test_a_document_is_iams_json_and_leaves_empty_conditions_out():
-    document = policy.document([policy.write_traces(), policy.use_key("arn:key", region="eu-west-1")])
+    document = policy.document(
+        [policy.write_traces(), policy.use_key("arn:key", region="eu-west-1", services=["dynamodb"])]
+    )
     traces, key = json.loads(json.dumps(document))["Statement"]
     assert "Condition" not in traces
     assert "dynamodb.eu-west-1.amazonaws.com" in key["Condition"]["StringEquals"]["kms:ViaService"]
@@ -78,6 +80,9 @@ def test_every_star_of_the_written_list_has_a_reason_and_a_statement():
         policy.write_traces(),
         policy.attach_to_vpc(),
         *invoke("arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abc"),
+        policy.read_uploads("arn:bucket"),
+        policy.use_results("arn:bucket", ["results/"]),
+        policy.use_ai("entities"),
     ]
     starred = {s.sid for s in made if any("*" in resource for resource in s.resources)}
     assert starred == policy.STAR_RESOURCES.keys()

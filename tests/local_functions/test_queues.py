@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,12 +18,14 @@ from serverless_ai_local.aws.api import Invocation
 from serverless_ai_local.functions.queue_poller import failed_items
 
 NOTE = """
-    import json, time
+    import json, os, time
     def handler(event, context):
         with open({note!r}, "a") as note:
             note.write(json.dumps(event) + "\\n")
         bodies = [json.loads(record["body"]) for record in event["Records"]]
         time.sleep(sum(body.get("s", 0) for body in bodies))
+        if any(body.get("crash") for body in bodies):
+            os._exit(1)
         if any(body.get("raise") for body in bodies):
             raise ValueError("no")
         failed = [{{"itemIdentifier": record["messageId"]}} for record, body in zip(event["Records"], bodies)
@@ -111,7 +114,7 @@ def test_a_batch_holds_at_most_its_size(sources: Any) -> None:
 
 
 def test_a_batching_window_gathers_messages(sources: Any) -> None:
-    source = sources(BatchSize=20, MaximumBatchingWindowInSeconds=1)
+    source = sources(visibility=5, BatchSize=20, MaximumBatchingWindowInSeconds=1)
     source.send({"n": 1})
     time.sleep(0.2)
     source.send({"n": 2})
@@ -162,6 +165,42 @@ def test_no_more_batches_run_at_a_time_than_the_mapping_allows(cloud: LocalCloud
     eventually(lambda: len(source.seen()) == 4)
     processes = [one for one in cloud.events.functions.environments() if one.deployed.name == source.name]
     assert len(processes) <= 2
+
+
+def test_a_thousand_messages_are_read_quickly_in_full_batches_and_each_once(sources: Any) -> None:
+    source = sources(
+        visibility=60,
+        BatchSize=10,
+        MaximumBatchingWindowInSeconds=1,
+        ScalingConfig={"MaximumConcurrency": 4},
+    )
+    began = time.monotonic()
+    for first in range(0, 1000, 10):
+        source.send(*[{"n": number} for number in range(first, first + 10)])
+    eventually(lambda: source.left() == 0, within=60)
+    assert Counter(body["n"] for body in source.seen()) == Counter(range(1000))
+    assert len(source.batches()) <= 110
+    assert time.monotonic() - began < 45
+
+
+def test_while_a_slow_batch_runs_the_others_go_on(sources: Any) -> None:
+    source = sources(visibility=30, BatchSize=1, ScalingConfig={"MaximumConcurrency": 2})
+    source.send({"s": 0.9, "n": "slow"})
+    source.send(*[{"n": number} for number in range(5)])
+    eventually(lambda: source.left() <= 1)
+    eventually(lambda: source.left() == 0)
+    assert len(source.seen()) == 6
+
+
+@pytest.mark.parametrize("trouble", [{"s": 1.5}, {"crash": True}], ids=["timeout", "crash"])
+def test_a_function_that_dies_gets_the_whole_batch_again_after_the_visibility_timeout(
+    sources: Any, trouble: dict[str, Any]
+) -> None:
+    source = sources(visibility=2, FunctionResponseTypes=["ReportBatchItemFailures"])
+    source.send({"n": "troubled", **trouble}, {"n": "neighbour"})
+    counts = eventually(lambda: [batch for batch in source.batches()[1:] if batch], within=12)
+    assert {record["attributes"]["ApproximateReceiveCount"] for record in counts[0]} == {"2"}
+    assert source.left() >= 1
 
 
 def test_a_disabled_mapping_reads_nothing(cloud: LocalCloud, sources: Any) -> None:

@@ -323,6 +323,83 @@ def test_what_terraform_makes_apart_is_part_of_its_owner_in_the_graph():
     assert all(one.depends_on == () for one in found)
 
 
+def test_a_buckets_settings_and_a_queues_policies_are_part_of_them_in_the_graph():
+    def placed(name, token, /, **inputs):
+        return Placed(name=name, token=token, inputs=inputs, live=Live(id=name), depends_on=())
+
+    rule = {
+        "id": "tidy",
+        "status": "Enabled",
+        "filter": {"prefix": "in/"},
+        "abortIncompleteMultipartUpload": {"daysAfterInitiation": 7},
+        "expiration": {"days": 30},
+    }
+    url = "http://127.0.0.1:9/123456789012/dead"
+    allowed = {"redrivePermission": "byQueue", "sourceQueueArns": ["arn"]}
+    found = AWS.graph(
+        [
+            placed("bucket", "aws:s3/bucket:Bucket", bucket="b"),
+            placed("told", "aws:s3/bucketNotification:BucketNotification", bucket="b", eventbridge=True),
+            placed(
+                "tidy",
+                "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+                bucket="b",
+                rules=[rule],
+            ),
+            placed("dead", "aws:sqs/queue:Queue", name="dead"),
+            placed(
+                "allow",
+                "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy",
+                queueUrl=url,
+                redriveAllowPolicy=json.dumps(allowed),
+            ),
+        ]
+    )
+    assert {one.name: dict(one.properties) for one in found} == {
+        "bucket": {
+            "BucketName": "b",
+            "NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": True}},
+            "LifecycleConfiguration": {
+                "Rules": [
+                    {
+                        "Id": "tidy",
+                        "Status": "Enabled",
+                        "Prefix": "in/",
+                        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+                        "ExpirationInDays": 30,
+                    }
+                ]
+            },
+        },
+        "dead": {"QueueName": "dead", "RedriveAllowPolicy": allowed},
+    }
+
+
+@pytest.mark.parametrize(
+    ("token", "inputs", "message"),
+    [
+        (
+            "aws:s3/bucketNotification:BucketNotification",
+            {"bucket": "b", "queues": [{"queueArn": "a"}]},
+            r"^queues: must be \[\] on the local cloud",
+        ),
+        (
+            "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+            {"bucket": "b", "rules": [{"id": "i", "status": "Enabled", "transitions": []}]},
+            r"^rules\[0\].transitions: is not supported on the local cloud; supported: abort_incomplete",
+        ),
+        (
+            "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy",
+            {"queueUrl": "u", "redriveAllowPolicy": "{"},
+            r"is not JSON",
+        ),
+    ],
+)
+def test_a_setting_that_cannot_be_had_is_named_before_anything_is_made(token, inputs, message):
+    with pytest.raises(CloudError, match=message):
+        AWS.kind(token).check(inputs)
+
+
 def test_a_policy_document_is_terraforms():
     found = policy_document(
         {

@@ -79,8 +79,9 @@ def test_the_catalogue_lacks_no_room() -> None:
     assert described == {pattern.slug for pattern in CATALOGUE}
 
 
-# What each tool has of its own: where the thing hangs, and an existing key in the tool's own type.
-OWN_PARAMETERS = {"scope", "id", "name", "opts", "key", "key_arn"}
+# What each tool has of its own: where the thing hangs, an existing key in the tool's own type, and what
+# becomes of documents in the end.
+OWN_PARAMETERS = {"scope", "id", "name", "opts", "key", "key_arn", "removal_policy", "force_destroy"}
 
 
 @each_pattern

@@ -74,6 +74,29 @@ def test_a_new_shared_module_or_adapter_is_bundled_without_telling_anyone(tmp_pa
     }
 
 
+def test_an_extra_file_is_at_the_top_of_every_form_of_the_bundle(tmp_path: Path) -> None:
+    own = tmp_path / "mine.py"
+    own.write_text("def process(item): ...\n")
+    extra = {"serverless_ai_custom.py": own}
+    assert bundle("event_pipeline", "aws", extra=extra)["serverless_ai_custom.py"] == own
+    assert list(bundle("event_pipeline", "aws", extra=extra)) == sorted(
+        [*bundle("event_pipeline", "aws"), "serverless_ai_custom.py"]
+    )
+    staged = stage("event_pipeline", "aws", tmp_path / "stage", extra=extra)
+    assert (staged / "serverless_ai_custom.py").read_text() == own.read_text()
+    with zipfile.ZipFile(io.BytesIO(zip_bytes("event_pipeline", "aws", extra=extra))) as archive:
+        assert archive.read("serverless_ai_custom.py") == own.read_bytes()
+    before = digest("event_pipeline", "aws", extra=extra)
+    own.write_text("def process(item): return {}\n")
+    assert digest("event_pipeline", "aws", extra=extra) != before
+
+
+def test_an_extra_file_cannot_take_the_place_of_one_of_the_handlers(tmp_path: Path) -> None:
+    ours = next(iter(bundle("event_pipeline", "aws")))
+    with pytest.raises(ValueError, match="is a file of the handler's own; an extra one needs another name"):
+        bundle("event_pipeline", "aws", extra={ours: tmp_path / "mine.py"})
+
+
 @pytest.mark.parametrize("call", [bundle, handler, digest, zip_bytes])
 def test_unknown_names_are_refused_with_what_there_is(call) -> None:
     with pytest.raises(ValueError, match=r"pattern must be one of function_llm; got 'functionllm'"):

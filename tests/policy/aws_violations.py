@@ -61,6 +61,15 @@ VIOLATIONS = {
     "aws-target-dead-letters": lambda g: g.unset("EventTarget", "deadLetterConfig"),
     "aws-schedule-dead-letters": lambda g: g.unset("Schedule", "target.deadLetterConfig"),
     "aws-function-concurrency": lambda g: g.set("Function", "reservedConcurrentExecutions", -1),
+    "aws-bucket-private": lambda g: g.set("BucketPublicAccessBlock", "blockPublicPolicy", False),
+    "aws-bucket-tls": lambda g: g.drop("BucketPolicy", "papers-uploads-policy"),
+    "aws-bucket-abandoned": lambda g: g.drop("BucketLifecycleConfiguration", "papers-results-lifecycle"),
+    "aws-bucket-kept": lambda g: g.set("Bucket", "forceDestroy", True),
+    "aws-topic-tls": lambda g: g.drop("TopicPolicy", "papers-topic-policy"),
+    "aws-subscription-dead-letters": lambda g: g.unset("TopicSubscription", "redrivePolicy"),
+    "aws-source-failures": lambda g: g.unset("EventSourceMapping", "functionResponseTypes"),
+    "aws-source-bound": lambda g: g.unset("EventSourceMapping", "scalingConfig"),
+    "aws-queue-visibility": lambda g: g.set("Queue", "visibilityTimeoutSeconds", 719, "papers-queue"),
 }
 
 MORE = {
@@ -145,6 +154,48 @@ MORE = {
         lambda g: g.drop("QueuePolicy", "results-policy").set("Queue", "policy", UNKNOWN, "results"),
         "aws-queue-tls",
         r"plain HTTP",
+    ),
+    "a bucket without a block of public access": (
+        lambda g: g.drop("BucketPublicAccessBlock"),
+        "aws-bucket-private",
+        r"opens it to everybody",
+    ),
+    "a bucket policy that allows and refuses nothing": (
+        lambda g: g.set(
+            "BucketPolicy", "policy", policy(Principal={"AWS": ACCOUNT}, Action="s3:GetObject", Resource="b")
+        ),
+        "aws-bucket-tls",
+        r"over plain HTTP",
+    ),
+    "a tidying rule that is off": (
+        lambda g: g.set(
+            "BucketLifecycleConfiguration",
+            "rules",
+            [
+                {
+                    "id": "tidy",
+                    "status": "Disabled",
+                    "abortIncompleteMultipartUpload": {"daysAfterInitiation": 7},
+                }
+            ],
+        ),
+        "aws-bucket-abandoned",
+        r"never completed",
+    ),
+    "a batching window that the visibility timeout forgot": (
+        lambda g: g.set("EventSourceMapping", "maximumBatchingWindowInSeconds", 1),
+        "aws-queue-visibility",
+        r"hidden for 720 s while papers-function may need 721 s",
+    ),
+    "a queue's own visibility timeout": (
+        lambda g: g.unset("Queue", "visibilityTimeoutSeconds", "papers-queue"),
+        "aws-queue-visibility",
+        r"hidden for 30 s",
+    ),
+    "a function that reads a queue and is called by events as well": (
+        lambda g: g.point("Permission", "function", g.find("Function", "papers-function")),
+        "aws-function-dead-letters",
+        r"an event that fails each time is dropped",
     ),
     "a filter of attacks that is off": (
         lambda g: g.set(

@@ -11,6 +11,7 @@ import programs
 import pytest
 from recorder import Recording, deployer
 
+from serverless_ai_patterns.event_pipeline import EventPipelineSettings, Ocr, Sources
 from serverless_ai_patterns.function_llm import FunctionLlmSettings
 from serverless_ai_patterns.settings import from_mapping
 
@@ -30,11 +31,18 @@ def _brought(cloud: str) -> Callable[[], object]:
 
 
 def _on_aws(settings: FunctionLlmSettings) -> Callable[[], object]:
-    from serverless_ai_pulumi.aws import FunctionLlm, VpcPlacement
+    from serverless_ai_pulumi.aws import EventPipeline, FunctionLlm, VpcPlacement
 
     vpc = VpcPlacement(subnet_ids=["subnet-1"], security_group_ids=["sg-1"])
     key = "arn:aws:kms:eu-west-1:111122223333:key/k"
-    return lambda: FunctionLlm("chat", settings, vpc=vpc, key_arn=key)
+
+    def program() -> object:
+        chat = FunctionLlm("chat", settings, vpc=vpc, key_arn=key)
+        sources = Sources(topic={"kind": ["a"]}, schedule="rate(1 day)", bus_filter={"source": ["shop"]})
+        pipeline = EventPipelineSettings(processor=Ocr(), sources=sources)
+        return chat, EventPipeline("papers", pipeline, vpc=vpc, key_arn=key)
+
+    return program
 
 
 def _on_azure(settings: FunctionLlmSettings) -> Callable[[], object]:
@@ -65,7 +73,14 @@ def _on_gcp(settings: FunctionLlmSettings) -> Callable[[], object]:
 
     vpc = VpcPlacement(network="n", subnetwork="s")
     key = "projects/shop-123/locations/europe-west1/keyRings/r/cryptoKeys/k"
-    return lambda: FunctionLlm("chat", settings, vpc=vpc, key=key, invokers=["group:chat@example.com"])
+    return lambda: FunctionLlm(
+        "chat",
+        settings,
+        vpc=vpc,
+        key=key,
+        invokers=["group:chat@example.com"],
+        secrets={"WEATHER_API_KEY": "hunter2"},
+    )
 
 
 RUNS: Mapping[str, Callable[[str], Recording]] = {

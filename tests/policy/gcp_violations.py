@@ -35,6 +35,8 @@ VIOLATIONS = {
         "IAMCustomRole", "permissions", ["aiplatform.endpoints.predict", "iam.serviceAccounts.actAs"]
     ),
     "gcp-function-account": lambda g: g.unset("Function", "serviceConfig.serviceAccountEmail"),
+    "gcp-secret-place": lambda g: g.set("Secret", "replication", {"auto": {}}),
+    "gcp-secret-readable": lambda g: g.drop("SecretIamMember"),
     "gcp-no-account-key": lambda g: g.add("gcp:serviceaccount/key:Key", serviceAccountId="a"),
     "gcp-subscription-dead-letters": lambda g: g.unset("Subscription", "deadLetterPolicy", "-rule"),
     "gcp-dead-letters-kept": lambda g: g.drop("Subscription", "waiting"),
@@ -84,8 +86,20 @@ MORE = {
             "roles/storage.objectAdmin",
             "roles/iam.securityAdmin",
             "roles/datastore.owner",
+            "roles/secretmanager.admin",
+            "roles/secretmanager.secretVersionManager",
         )
     },
+    "the right to read every secret of the project": (
+        lambda g: g.add(
+            "gcp:projects/iAMMember:IAMMember",
+            project="p",
+            role="roles/secretmanager.secretAccessor",
+            member="serviceAccount:a@p.iam.gserviceaccount.com",
+        ),
+        "gcp-role-bounded",
+        r"^roles/secretmanager\.secretAccessor holds for everything in the project",
+    ),
     "a right to give rights": (
         lambda g: g.set("IAMCustomRole", "permissions", ["resourcemanager.projects.setIamPolicy"]),
         "gcp-custom-role",

@@ -64,6 +64,13 @@ class Graph:
         self.changed.append(one)
         return self
 
+    def point(self, kind: str, prop: str, to: Registered) -> Graph:
+        """Make a property of the first resource of a class refer to another resource."""
+        one = self.find(kind)
+        references = {**one.references, prop: frozenset({to.urn})}
+        self.resources[self.resources.index(one)] = replace(one, references=references)
+        return self
+
     def drop(self, kind: str, name: str = "") -> Graph:
         """Leave a resource out."""
         self.resources.remove(self.find(kind, name))

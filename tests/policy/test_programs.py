@@ -21,6 +21,24 @@ def test_a_program_is_clean(recorded, cloud, run):
     assert [(each.rule.id, each.resource.name, each.text) for each in found] == []
 
 
+@pytest.mark.parametrize("preview", [False, True])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"processor": {"ocr": {}}, "sources": {"topic": {}, "schedule": "rate(1 day)"}},
+        {"processor": {"transcribe": {}}, "sources": {"bus_filter": {"source": ["shop"]}}},
+    ],
+    ids=["shipped", "ocr", "transcribe"],
+)
+def test_the_event_pipeline_is_clean_on_aws(settings, preview):
+    config = programs.shipped("aws") | programs.as_text(
+        {"serverless-ai-aws:pattern": "event_pipeline", "serverless-ai-aws:settings": settings}
+    )
+    found = Graph.of(programs.run("aws", config, preview=preview)).judged()
+    assert [(each.rule.id, each.resource.name, each.text) for each in found] == []
+
+
 FORBIDDING = {
     "aws-function-url-authorised",
     "aws-no-access-key",

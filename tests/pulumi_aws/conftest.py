@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from recorder import Cloud, Deploy, Recording, deployer
 
+from serverless_ai_patterns.event_pipeline import EventPipelineSettings, Sources, Uploads
 from serverless_ai_patterns.function_llm import Events, FunctionLlmSettings, Jwt, Llm
-from serverless_ai_pulumi.aws import FunctionLlm
+from serverless_ai_pulumi.aws import EventPipeline, FunctionLlm
 
 REGION = "eu-west-1"
 ACCOUNT = "111122223333"
@@ -38,6 +39,11 @@ COMPUTED: Mapping[str, Mapping[str, Callable[[str], Any]]] = {
         "arn": _arn("lambda", "function:"),
         "invokeArn": lambda name: f"arn:aws:apigateway:{REGION}:lambda:path/{name}/invocations",
     },
+    "aws:s3/bucket:Bucket": {
+        "arn": lambda name: f"arn:aws:s3:::{name}",
+        "bucket": lambda name: name,
+    },
+    "aws:sns/topic:Topic": {"arn": _arn("sns")},
     "aws:sqs/queue:Queue": {
         "arn": _arn("sqs"),
         "url": lambda name: f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}",
@@ -77,3 +83,28 @@ def usual(deploy: Deploy) -> Recording:
 def whole(deploy: Deploy, everything: FunctionLlmSettings) -> Recording:
     """`FunctionLlm` with every part."""
     return deploy(lambda: FunctionLlm("chat", everything))
+
+
+@pytest.fixture(scope="session")
+def every_source() -> EventPipelineSettings:
+    """Every way into a pipeline that AWS has."""
+    return EventPipelineSettings(
+        sources=Sources(
+            uploads=Uploads(prefix="in/", suffixes=(".pdf", ".txt"), max_mb=20),
+            topic={"kind": ["invoice", "receipt"]},
+            schedule="rate(1 day)",
+            bus_filter={"source": ["shop"]},
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def usual_pipeline(deploy: Deploy) -> Recording:
+    """`EventPipeline("papers")` and nothing else."""
+    return deploy(lambda: EventPipeline("papers"))
+
+
+@pytest.fixture(scope="session")
+def whole_pipeline(deploy: Deploy, every_source: EventPipelineSettings) -> Recording:
+    """`EventPipeline` with every source."""
+    return deploy(lambda: EventPipeline("papers", every_source))

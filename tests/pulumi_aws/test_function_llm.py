@@ -386,8 +386,10 @@ def test_a_key_of_yours_encrypts_all_that_is_kept(deploy, everything):
     assert not any("sqsManagedSseEnabled" in each.inputs for each in recording.all("Queue"))
     assert recording.one("Function").inputs["kmsKeyArn"] == KEY
     assert recording.one("Guardrail").inputs["kmsKeyArn"] == KEY
-    use = as_iam_writes([policy.use_key(KEY, region="eu-west-1")])[0]
-    assert recording.statements.count(use) == len(recording.all("Role")) == 2
+    for services in (function_llm.KEYED, ["sqs"]):  # the function's role, and the schedule's
+        (use,) = as_iam_writes([policy.use_key(KEY, region="eu-west-1", services=services)])
+        assert recording.statements.count(use) == 1
+    assert len(recording.all("Role")) == 2
 
 
 def test_without_a_key_no_role_may_use_one(whole):

@@ -72,7 +72,7 @@ def test_the_handler_is_told_what_was_made(usual, whole, settings_of):
 
 
 def test_the_functions_names_are_those_of_the_app_that_is_published(whole):
-    code = (RUNTIME / "root/azure/function_app.py").read_text()
+    code = (RUNTIME / "root/azure/function_llm/function_app.py").read_text()
     exported = next(out for urn, out in whole.outputs.items() if "FunctionLlm::chat" in urn)
     assert f"def {exported['schedule_name']}(" in code
     host = json.loads((RUNTIME / "root/azure/host.json").read_text())

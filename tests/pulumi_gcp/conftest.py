@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from gcp_provider import cloud
 from recorder import Deploy, Recording, deployer
@@ -37,6 +39,21 @@ def usual(deploy: Deploy) -> Recording:
 
 
 @pytest.fixture(scope="session")
-def whole(deploy: Deploy, everything: FunctionLlmSettings) -> Recording:
+def make_whole() -> Callable[[FunctionLlmSettings], FunctionLlm]:
+    """`FunctionLlm` with these settings, and the parts of the component's own arguments."""
+    return lambda settings: FunctionLlm(
+        "chat",
+        settings,
+        invokers=["group:chat@example.com"],
+        secrets={"WEATHER_API_KEY": "hunter2"},
+    )
+
+
+@pytest.fixture(scope="session")
+def whole(
+    deploy: Deploy,
+    everything: FunctionLlmSettings,
+    make_whole: Callable[[FunctionLlmSettings], FunctionLlm],
+) -> Recording:
     """`FunctionLlm` with every part."""
-    return deploy(lambda: FunctionLlm("chat", everything, invokers=["group:chat@example.com"]))
+    return deploy(lambda: make_whole(everything))

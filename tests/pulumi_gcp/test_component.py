@@ -23,15 +23,13 @@ def test_everything_is_a_child_of_the_component_and_the_component_of_the_stack(w
     assert all(each.name.startswith("chat-") for each in children)
 
 
-def test_the_same_program_twice_says_the_same(whole, deploy, everything):
-    again = deploy(lambda: FunctionLlm("chat", everything, invokers=["group:chat@example.com"]))
+def test_the_same_program_twice_says_the_same(whole, deploy, everything, make_whole):
+    again = deploy(lambda: make_whole(everything))
     assert again.picture == whole.picture
 
 
-def test_a_preview_knows_every_resource_that_an_update_makes(whole, deploy, everything):
-    preview = deploy(
-        lambda: FunctionLlm("chat", everything, invokers=["group:chat@example.com"]), preview=True
-    )
+def test_a_preview_knows_every_resource_that_an_update_makes(whole, deploy, everything, make_whole):
+    preview = deploy(lambda: make_whole(everything), preview=True)
     assert preview.picture.keys() == whole.picture.keys()
 
 

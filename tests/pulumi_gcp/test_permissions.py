@@ -12,14 +12,15 @@ from gcp_provider import PROJECT, REGION, account
 from serverless_ai_patterns.gcp import policy
 from serverless_ai_pulumi.gcp import FunctionLlm
 
-GRANTS = ("IAMMember", "TopicIAMMember", "SubscriptionIAMMember", "RepositoryIamMember")
+GRANTS = ("IAMMember", "TopicIAMMember", "SubscriptionIAMMember", "RepositoryIamMember", "SecretIamMember")
+RESOURCES = ("topic", "subscription", "repository", "secretId", "project")
 
 
 def grants(recording, member):
     """What `member` may do: role, resource, condition."""
     found = [each.inputs for kind in GRANTS for each in recording.all(kind)]
     return {
-        (one["role"], one.get("topic") or one.get("subscription") or one.get("repository") or one["project"])
+        (one["role"], next(one[kind] for kind in RESOURCES if kind in one))
         for one in found
         if one["member"] == member
     }
@@ -83,7 +84,8 @@ def test_the_functions_account_may_do_what_its_calls_need_and_nothing_else(usual
         ("roles/pubsub.publisher", whole.one("Topic", f"chat-{use}").physical)
         for use in ("results", "dead-letters")
     }
-    assert grants(whole, member) == always | topics
+    secret = ("roles/secretmanager.secretAccessor", whole.one("Secret").physical)
+    assert grants(whole, member) == always | topics | {secret}
 
 
 def test_records_of_another_database_are_out_of_reach(usual):
@@ -115,6 +117,7 @@ def test_the_function_waits_for_its_permissions_and_every_part_for_the_apis(whol
     for name in ("chat-function-model", "chat-function-records", "chat-build-logs", "chat-build-source"):
         assert whole.one("IAMMember", name).urn in waited, name
     assert whole.one("TopicIAMMember", "chat-function-results").urn in waited
+    assert whole.one("SecretIamMember").urn in waited
     services = {each.urn for each in whole.all("Service")}
     made = [each for each in whole.resources if each.type.startswith("gcp:") and each.urn not in services]
     assert all(services <= set(each.dependencies) for each in made)
@@ -128,8 +131,19 @@ def test_the_apis_that_are_used_are_enabled_and_stay_enabled(usual, whole):
         "apigateway",
         "cloudscheduler",
         "pubsub",
+        "secretmanager",
         "servicecontrol",
         "servicemanagement",
     }
     used = {"cloudfunctions", "run", "cloudbuild", "artifactregistry", "aiplatform", "firestore", "iam"}
     assert used <= basic
+
+
+@pytest.mark.row("monitoring-07")
+def test_traces_need_their_api_and_no_right_of_the_function(usual, whole):
+    """Cloud Run makes the spans itself; the function only names their trace in its lines."""
+    for recording in (usual, whole):
+        assert "cloudtrace.googleapis.com" in {each.inputs["service"] for each in recording.all("Service")}
+        roles = [each.inputs["role"] for each in recording.resources if "role" in each.inputs]
+        permissions = [one for each in recording.all("IAMCustomRole") for one in each.inputs["permissions"]]
+        assert not [one for one in (*roles, *permissions) if "trace" in one]

@@ -23,10 +23,11 @@ def test_the_usual_deployment_costs_its_alerts_and_nothing_else(usual):
     assert bill(usual) == {"gcp:monitoring/alertPolicy:AlertPolicy": pytest.approx(0.4)}
 
 
-def test_every_part_together_costs_one_alert_and_one_schedule_more(whole):
+def test_every_part_together_costs_one_alert_one_schedule_and_one_secret_more(whole):
     assert bill(whole) == {
         "gcp:monitoring/alertPolicy:AlertPolicy": pytest.approx(0.5),
         "gcp:cloudscheduler/job:Job": pytest.approx(0.1),
+        "gcp:secretmanager/secretVersion:SecretVersion": pytest.approx(0.06),
     }
 
 

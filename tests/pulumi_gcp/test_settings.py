@@ -6,7 +6,6 @@ import pytest
 from variations import different, leaves, with_value
 
 from serverless_ai_patterns.function_llm import Iam, Jwt
-from serverless_ai_pulumi.gcp import FunctionLlm
 
 GATEWAY = ("Account", "Api", "ApiConfig", "Gateway", "ProjectExclusion", "ProjectSink", "Service")
 
@@ -51,8 +50,8 @@ def test_the_table_names_every_setting(everything):
 
 
 @pytest.mark.parametrize("path", OTHER)
-def test_a_setting_changes_what_it_is_about_and_nothing_else(deploy, whole, everything, path):
+def test_a_setting_changes_what_it_is_about_and_nothing_else(deploy, whole, everything, make_whole, path):
     value, *expected = OTHER[path]
     settings = with_value(everything, path, value)
-    changed = deploy(lambda: FunctionLlm("chat", settings, invokers=["group:chat@example.com"]))
+    changed = deploy(lambda: make_whole(settings))
     assert different(whole, changed) == set(expected)

@@ -20,6 +20,7 @@ NAMED_BY = {
     "gcp:artifactregistry/repository:Repository": "repositoryId",
     "gcp:logging/projectBucketConfig:ProjectBucketConfig": "bucketId",
     "gcp:projects/iAMCustomRole:IAMCustomRole": "roleId",
+    "gcp:secretmanager/secret:Secret": "secretId",
     "gcp:serviceaccount/account:Account": "accountId",
 }
 IDS = {
@@ -28,6 +29,7 @@ IDS = {
     "gcp:monitoring/dashboard:Dashboard": "projects/42/dashboards/",
     "gcp:pubsub/subscription:Subscription": f"projects/{PROJECT}/subscriptions/",
     "gcp:pubsub/topic:Topic": f"projects/{PROJECT}/topics/",
+    "gcp:secretmanager/secret:Secret": f"projects/{PROJECT}/secrets/",
 }
 
 
@@ -43,6 +45,7 @@ COMPUTED: Mapping[str, Mapping[str, Callable[[str], Any]]] = {
     },
     "gcp:projects/iAMCustomRole:IAMCustomRole": {"name": lambda name: f"projects/{PROJECT}/roles/{name}"},
     "gcp:projects/serviceIdentity:ServiceIdentity": {"member": lambda _: AGENT},
+    "gcp:secretmanager/secretVersion:SecretVersion": {"version": lambda _: "1"},
     "gcp:serviceaccount/account:Account": {
         "name": lambda name: f"projects/{PROJECT}/serviceAccounts/{email(name)}",
         "email": email,

@@ -59,7 +59,7 @@ def load(
     def load(edge: AzureEdgeConfig) -> dict[str, Indexed]:
         for name, value in services.environment(WITH_STORE, edge).items():
             monkeypatch.setenv(name, value)
-        app = runpy.run_path(str(ROOT / "function_app.py"))["app"]
+        app = runpy.run_path(str(ROOT / "function_llm" / "function_app.py"))["app"]
         return {
             function.get_function_name(): Indexed(
                 [json.loads(json.dumps(b.get_dict_repr(), default=str)) for b in function.get_bindings()],

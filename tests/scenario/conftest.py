@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from aws_world import AwsWorld
 from azure_world import AzureWorld
 from gcp_world import GcpWorld
+from pipeline_world import PipelineWorld
 from world import World
 
 from serverless_ai_local import launch
@@ -19,6 +21,12 @@ from serverless_ai_local.targets.pulumi_program import PulumiProgram
 PROGRAMS = Path(__file__).parent / "programs"
 TARGETS = ("cdk", "pulumi-aws", "pulumi-azure", "pulumi-gcp")
 WORLDS = {"pulumi-azure": AzureWorld, "pulumi-gcp": GcpWorld}
+PIPELINE_WORLDS = {
+    "cdk": "PipelineAwsWorld",
+    "pulumi-aws": "PipelineAwsWorld",
+    "pulumi-azure": "PipelineAzureWorld",
+    "pulumi-gcp": "PipelineGcpWorld",
+}
 
 
 @pytest.fixture(scope="session", params=TARGETS)
@@ -64,3 +72,26 @@ def world(deployed_world: World) -> World:
     """The deployed world, with no faults, no counted calls and empty queues."""
     deployed_world.reset()
     return deployed_world
+
+
+@pytest.fixture(scope="session")
+def deployed_pipelines(target: str, cloud: RunningCloud) -> PipelineWorld:
+    """The event pipelines, on the same cloud."""
+    if target == "cdk":
+        cdk = Cdk(cloud=cloud, app_dir=PROGRAMS / "cdk_pipeline")
+        cdk.bootstrap()
+        deployed = cdk.deploy("Pipelines")
+    else:
+        folder = PROGRAMS / f"{target.replace('-', '_')}_pipeline"
+        deployed = PulumiProgram(cloud=cloud, program_dir=folder, stack="test").deploy()
+    name = PIPELINE_WORLDS[target]
+    module = f"pipeline_{name.removeprefix('Pipeline').removesuffix('World').lower()}_world"
+    kind = getattr(import_module(module), name)
+    return kind(target=target, cloud=cloud, outputs=deployed.outputs)
+
+
+@pytest.fixture
+def pipeline(deployed_pipelines: PipelineWorld) -> PipelineWorld:
+    """The deployed pipelines, with no faults, no counted calls, empty queues and buckets."""
+    deployed_pipelines.reset()
+    return deployed_pipelines

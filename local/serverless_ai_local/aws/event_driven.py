@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from serverless_ai_local.admin import AdminCall, AdminRoutes
+from serverless_ai_local.aws import queues
 from serverless_ai_local.aws.alarms import Alarms
 from serverless_ai_local.aws.api import Handler, Operations
 from serverless_ai_local.aws.arns import Arn
@@ -17,8 +18,12 @@ from serverless_ai_local.aws.events import Events
 from serverless_ai_local.aws.lambda_api import LambdaApi
 from serverless_ai_local.aws.logs import FunctionLogs
 from serverless_ai_local.aws.metrics import Metrics
+from serverless_ai_local.aws.object_events import ObjectEvents
+from serverless_ai_local.aws.objects import Objects
+from serverless_ai_local.aws.queue_moves import QueueMoves
 from serverless_ai_local.aws.scheduler import Scheduler
 from serverless_ai_local.aws.service_roles import Checks, Issuer, ServiceRoles
+from serverless_ai_local.aws.topics import Topics
 from serverless_ai_local.aws.tracing import Tracing
 from serverless_ai_local.aws.unoffered import Unoffered
 from serverless_ai_local.functions import FunctionHost, Limits
@@ -57,12 +62,17 @@ class EventDriven:
             limits=limits,
         )
         deliveries = self.functions.deliveries
+        queues.take_over()
         self._attempts = Attempts(retry_s=retry_seconds() if retry_s is None else retry_s)
         targets = EventTargets(deliveries, self._attempts, roles, self.metrics)
         self._lambda = LambdaApi(
             self.functions, roles, forward, account_concurrency=limits.account_concurrency
         )
         self._events = Events(targets, forward)
+        self._object_events = ObjectEvents(self._events.happened)
+        self._objects = Objects(self._object_events, checks, forward)
+        self._moves = QueueMoves()
+        self._topics = Topics(deliveries, self._attempts)
         self._scheduler = Scheduler(deliveries, self._attempts, roles, forward, region)
         self._alarms = Alarms(self.metrics, deliveries, forward)
         self._clock = Clock(self._scheduler, targets)
@@ -72,14 +82,17 @@ class EventDriven:
     def operations(self) -> Operations:
         """What these services offer themselves."""
         parts = (
-            self._lambda, self._events, self._scheduler, self._alarms, self._sources, self._unoffered,
+            self._lambda, self._events, self._scheduler, self._alarms, self._sources, self._objects,
+            self._moves, self._unoffered,
         )  # fmt: skip
         return {key: handler for part in parts for key, handler in part.operations().items()}
 
     def routes(self) -> AdminRoutes:
         """What can be asked of these services under /_local/."""
         return {
+            **self._object_events.routes(),
             ("POST", "events/duplicate"): self._duplicate,
+            ("DELETE", "queues/{name}/messages"): queues.emptied,
             ("POST", "schedules/{group}/{name}/fire"): self._fire,
             ("GET", "functions/environments"): self._environments,
         }
@@ -95,6 +108,9 @@ class EventDriven:
         self._clock.stop()
         self._alarms.stop()
         self._sources.stop()
+        self._moves.stop()
+        self._object_events.stop()
+        self._topics.stop()
         self._attempts.stop()
         self.functions.stop()
 

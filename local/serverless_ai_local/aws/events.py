@@ -55,18 +55,25 @@ class Events:
 
     def put(self, bus: Arn, entry: Mapping[str, Any]) -> str:
         """Put one entry of PutEvents on a bus; returns the event's id. The entry has been checked."""
-        name = bus.resource.removeprefix("event-bus/")
         event = _event(bus, entry)
+        self._deliver(bus.resource.removeprefix("event-bus/"), event)
+        return event["id"]
+
+    def happened(self, event: Mapping[str, Any]) -> None:
+        """An event of a service of the cloud: it comes on the default bus."""
+        self._deliver("default", event)
+
+    def _deliver(self, bus: str, event: Mapping[str, Any]) -> None:
         with self._lock:
             deliveries, self._duplicates = 1 + self._duplicates, 0
-        for rule in list(events_backends[bus.account][bus.region].event_buses[name].rules.values()):
+        backend = events_backends[event["account"]][event["region"]]
+        for rule in list(backend.event_buses[bus].rules.values()):
             if rule.state == "ENABLED" and _matches(rule, event):
                 for _ in range(deliveries):
                     self._targets.deliver(rule, event)
-        return event["id"]
 
     def _take_over(self) -> None:
-        """Let events of moto's own services (S3) take the way of all others: moto hands them to its rules."""
+        """Let events of moto's own services take the way of all others: moto hands them to its rules."""
 
         def send_to_targets(
             rule: Rule, original_event: Mapping[str, Any], transform_input: bool = True

@@ -82,7 +82,8 @@ class Moto:
                 f"the local {service}:{operation} failed: {type(error).__name__}: {error}",
                 500,
             ) from error
-        if response.mimetype == "text/html" and response.status_code in (404, 405):
+        page = response.mimetype == "text/html" and environ["REQUEST_METHOD"] != "HEAD"
+        if page and response.status_code in (404, 405):
             raise missing(service, operation)  # Flask's own page: there is no such path in moto
         return response
 

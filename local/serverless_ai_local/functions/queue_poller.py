@@ -14,7 +14,7 @@ from moto.awslambda.models import EventSourceMapping
 from moto.sqs.exceptions import QueueDoesNotExist, ReceiptHandleIsInvalid
 from moto.sqs.models import sqs_backends
 
-from serverless_ai_local.aws import arns
+from serverless_ai_local.aws import arns, queues
 from serverless_ai_local.aws.api import ApiError, Functions, Invocation
 from serverless_ai_local.aws.event_patterns import compile_pattern
 from serverless_ai_local.functions import deployed as deployments
@@ -23,7 +23,7 @@ from serverless_ai_local.plain import is_list, is_mapping
 ACTIONS: Final = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 DEFAULT_CONCURRENCY: Final = 5
 """Lambda starts with five pollers a queue."""
-WAIT_S: Final = 1
+WAIT_S: Final = 1.0
 PAUSE_S: Final = 1.0
 """After a failure that is not a message's: throttled, no permission, no queue."""
 REPORT: Final = "ReportBatchItemFailures"
@@ -71,20 +71,20 @@ class QueuePoller:
         """Messages for one invocation: waits for the first, then as long as the batching window says."""
         self._require("sqs:ReceiveMessage", "sqs:GetQueueAttributes")
         size = int(self._mapping.batch_size)
-        messages = self._receive(min(size, 10))
+        messages = self._receive(min(size, 10), WAIT_S)
         window = float(self._mapping.max_batch_window or 0)
         until = time.monotonic() + window
         while messages and len(messages) < size:
             left = until - time.monotonic()
             if left <= 0 or self._stopped.is_set():
                 break
-            messages += self._receive(min(size - len(messages), 10))
+            messages += self._receive(min(size - len(messages), 10), min(left, WAIT_S))
         return messages
 
-    def _receive(self, count: int) -> list[Any]:
-        backend = sqs_backends[self._queue.account][self._queue.region]
-        visible_after = int(backend.get_queue(self._queue.resource).visibility_timeout)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
-        return list(backend.receive_message(self._queue.resource, count, WAIT_S, visible_after, ["All"]))
+    def _receive(self, count: int, wait_s: float) -> list[Any]:
+        queue = queues.find(self._queue.text)
+        visible_after = int(queue.visibility_timeout)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
+        return list(queues.receive(queue, count, wait_s, visible_after, ["All"]))
 
     def _process(self, messages: Sequence[Any]) -> None:
         try:

@@ -14,6 +14,9 @@ from serverless_ai_local.gcp.iam.authority import Authority, Principal
 from serverless_ai_local.gcp.registry import Deployed, Registry, Values
 from serverless_ai_local.gcp.resources import ROWS
 from serverless_ai_local.gcp.resources.row import DELETE, POLICIES, ResourceError, Row, Setting
+from serverless_ai_local.gcp.run.function import secret_variables
+from serverless_ai_local.gcp.run.secret_variables import SecretError, filled_in
+from serverless_ai_local.gcp.services.secret_manager import SecretManager
 from serverless_ai_local.plain import is_mapping
 
 _FIELDS: Final = ("token", "project", "region", "inputs", "content", "uid")
@@ -22,8 +25,8 @@ _FIELDS: Final = ("token", "project", "region", "inputs", "content", "uid")
 class Deployments:
     """Changes one resource at a time, as the registry of one cloud."""
 
-    def __init__(self, registry: Registry, authority: Authority, url: str) -> None:
-        self._registry, self._authority, self._url = registry, authority, url
+    def __init__(self, registry: Registry, authority: Authority, secrets: SecretManager, url: str) -> None:
+        self._registry, self._authority, self._secrets, self._url = registry, authority, secrets, url
         self._lock = threading.Lock()
 
     def routes(self) -> AdminRoutes:
@@ -95,6 +98,7 @@ class Deployments:
             row.check(setting, inputs)
             if row.token == types.FUNCTION:
                 self._build(setting, inputs)
+                self._fill_in(setting, inputs)
             return row.name(setting, inputs)
         except ResourceError as error:
             raise AdminError(f"Error 400: {error}") from error
@@ -129,6 +133,18 @@ class Deployments:
                 service="artifactregistry.googleapis.com",
             )
 
+    def _fill_in(self, setting: Setting, inputs: Values) -> None:
+        """A revision whose account cannot read its secrets never serves: so it is not deployed."""
+        service = inputs["serviceConfig"]
+        variables, plain = secret_variables(service, setting.project), service.get("environmentVariables", {})
+        try:
+            filled_in(variables, self._secrets, service["serviceAccountEmail"], after=len(plain))
+        except SecretError as error:
+            raise ResourceError(
+                f"Could not create or update Cloud Run service {inputs['name']}, its revision is not ready "
+                f"and cannot serve traffic. {error}"
+            ) from error
+
 
 def _fields(call: AdminCall) -> dict[str, Any]:
     body = call.body
@@ -140,4 +156,6 @@ def _fields(call: AdminCall) -> dict[str, Any]:
 
 
 def _shown(one: Deployed) -> dict[str, Any]:
-    return {"token": one.token, "id": one.id, "uid": one.uid, "inputs": one.inputs}
+    """As it was deployed, but for what a secret holds."""
+    inputs = {name: value for name, value in one.inputs.items() if name != "secretData"}
+    return {"token": one.token, "id": one.id, "uid": one.uid, "inputs": inputs}

@@ -30,6 +30,8 @@ from serverless_ai_local.gcp.services.firestore import Firestore
 from serverless_ai_local.gcp.services.pubsub import PATH as PUBSUB
 from serverless_ai_local.gcp.services.pubsub import PubSub
 from serverless_ai_local.gcp.services.scheduler import Scheduler
+from serverless_ai_local.gcp.services.secret_manager import PATH as SECRETS
+from serverless_ai_local.gcp.services.secret_manager import SecretManager
 from serverless_ai_local.gcp.services.vertex import PATH as VERTEX
 from serverless_ai_local.gcp.services.vertex import Vertex
 from serverless_ai_local.gcp.tokens import LIFETIME_S, GoogleTokens
@@ -54,10 +56,11 @@ class Google:
         self._firestore = Firestore(self._registry, authority)
         self._vertex = Vertex(models, authority)
         self._scheduler = Scheduler(self._registry, self._pubsub, self._tokens)
-        self._fleet = Fleet(self._registry, self._tokens, services(url))
+        self._secrets = SecretManager(self._registry, authority)
+        self._fleet = Fleet(self._registry, self._tokens, self._secrets, services(url))
         self._run = RunFront(self._registry, self._tokens, authority, self._fleet, url)
-        self._gateway = GatewayFront(self._registry, self._tokens)
-        self._deployments = Deployments(self._registry, authority, url)
+        self._gateway = GatewayFront(self._registry, self._tokens, self._fleet.logs)
+        self._deployments = Deployments(self._registry, authority, self._secrets, url)
         self._stopped = threading.Event()
 
     @staticmethod
@@ -100,6 +103,7 @@ class Google:
             ("GET", "gcp/functions/{name}/logs"): lambda call: {
                 "entries": self._fleet.logs.read(call.path["name"])
             },
+            ("GET", "gcp/logs"): lambda call: {"entries": self._fleet.logs.all(call.query.get("trace", ""))},
             ("GET", "gcp/functions/instances"): lambda call: {"instances": self._fleet.running()},
             ("GET", "gcp/jwks"): lambda call: self._tokens.jwks(),
         }
@@ -111,7 +115,11 @@ class Google:
         if vertex is not None:
             query = dict(parse_qsl(sent.query))
             return self._vertex(self._tokens.caller(authorization), vertex, query, sent.body)
-        for pattern, service in ((FIRESTORE, self._firestore), (PUBSUB, self._pubsub)):
+        for pattern, service in (
+            (FIRESTORE, self._firestore),
+            (PUBSUB, self._pubsub),
+            (SECRETS, self._secrets),
+        ):
             found = pattern.fullmatch(path)
             if found is not None:
                 who = self._tokens.caller(authorization)

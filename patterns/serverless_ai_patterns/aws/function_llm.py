@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from serverless_ai_patterns.aws import policy
 from serverless_ai_patterns.aws.policy import Statement
 from serverless_ai_patterns.function_llm import FunctionLlmSettings
 from serverless_ai_patterns.function_llm.handler import handler_config
 from serverless_ai_patterns.models import Model
 from serverless_ai_runtime.config import to_env
+
+KEYED: Final = ("bedrock", "dynamodb", "lambda", "sqs")
+"""Services that hold what a customer's key encrypts for the function."""
 
 
 def environment(
@@ -61,7 +66,7 @@ def statements(
     if guardrail_arn:
         granted.append(policy.apply_guardrail(guardrail_arn))
     if key_arn:
-        granted.append(policy.use_key(key_arn, region=region))
+        granted.append(policy.use_key(key_arn, region=region, services=KEYED))
     if in_vpc:
         granted.append(policy.attach_to_vpc())
     return granted

@@ -17,12 +17,16 @@ __all__ = [
     "ACCESS_LOG_FORMAT",
     "Alarm",
     "alarm_tokens_per_hour",
+    "event_pipeline_alarms",
+    "event_pipeline_dashboard",
     "function_llm_alarms",
     "function_llm_dashboard",
 ]
 
 FIVE_MINUTES: Final = 300
 HOUR: Final = 3600
+OLDEST_S: Final = 900
+"""An item that waits for longer than this is worth a look."""
 
 WIDTH: Final = 8
 HEIGHT: Final = 6
@@ -131,7 +135,7 @@ def function_llm_dashboard(
             (
                 "Invocations",
                 "Sum",
-                [["AWS/Lambda", m, *function] for m in ("Invocations", "Errors", "Throttles")],
+                [["AWS/Lambda", m, *function] for m in _CALLS],
             ),
             ("Duration (ms)", "p95", _percentiles(["AWS/Lambda", "Duration", *function])),
             ("Cold starts", "Sum", [[own, config.METRIC_COLD_STARTS, *function]]),
@@ -145,6 +149,68 @@ def function_llm_dashboard(
             ("Refused by budget", "Sum", [[own, config.METRIC_BUDGET_REFUSALS, *function]]),
         ],
     ]
+    return _board(region, rows)
+
+
+def event_pipeline_alarms(*, function_name: str, queue_name: str, dead_letter_queue_name: str) -> list[Alarm]:
+    """The four alarms of the event pipeline: errors, throttles, dead letters, messages that wait too long."""
+    function = {"FunctionName": function_name}
+    return [
+        _at_least_one("Errors", "The function failed", metric=("AWS/Lambda", "Errors"), of=function),
+        _at_least_one(
+            "Throttles", "Calls met the concurrency limit", metric=("AWS/Lambda", "Throttles"), of=function
+        ),
+        _at_least_one(
+            "DeadLetters",
+            "Items that nobody could process wait in the dead-letter queue",
+            metric=("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+            of={"QueueName": dead_letter_queue_name},
+            statistic="Maximum",
+        ),
+        Alarm(
+            name="Waiting",
+            description=f"An item has waited for more than {OLDEST_S // 60} minutes",
+            namespace="AWS/SQS",
+            metric="ApproximateAgeOfOldestMessage",
+            dimensions={"QueueName": queue_name},
+            statistic="Maximum",
+            period_s=FIVE_MINUTES,
+            threshold=OLDEST_S,
+            comparison="GreaterThanThreshold",
+            evaluation_periods=1,
+        ),
+    ]
+
+
+def event_pipeline_dashboard(
+    *, region: str, function_name: str, queue_name: str, dead_letter_queue_name: str
+) -> dict[str, Any]:
+    """The body of the CloudWatch dashboard of the event pipeline."""
+    function, queue = ["FunctionName", function_name], ["QueueName", queue_name]
+    dead = ["QueueName", dead_letter_queue_name]
+    own, visible = config.METRIC_NAMESPACE, "ApproximateNumberOfMessagesVisible"
+    return _board(
+        region,
+        [
+            [
+                ("In and out of the queue", "Sum", [["AWS/SQS", m, *queue] for m in _FLOW]),
+                ("Oldest item (s)", "Maximum", [["AWS/SQS", "ApproximateAgeOfOldestMessage", *queue]]),
+                ("Dead letters", "Maximum", [["AWS/SQS", visible, *dead]]),
+            ],
+            [
+                ("Invocations", "Sum", [["AWS/Lambda", m, *function] for m in _CALLS]),
+                ("Duration (ms)", "p95", _percentiles(["AWS/Lambda", "Duration", *function])),
+                (
+                    "Tokens",
+                    "Sum",
+                    [[own, m, *function] for m in (config.METRIC_INPUT_TOKENS, config.METRIC_OUTPUT_TOKENS)],
+                ),
+            ],
+        ],
+    )
+
+
+def _board(region: str, rows: Sequence[Sequence[_Graph]]) -> dict[str, Any]:
     return {
         "widgets": [
             _widget(graph, region, x=column * WIDTH, y=line * HEIGHT)
@@ -152,6 +218,10 @@ def function_llm_dashboard(
             for column, graph in enumerate(row)
         ]
     }
+
+
+_CALLS: Final = ("Invocations", "Errors", "Throttles")
+_FLOW: Final = ("NumberOfMessagesReceived", "NumberOfMessagesDeleted", "NumberOfMessagesSent")
 
 
 def _percentiles(metric: Sequence[str]) -> list[list[Any]]:

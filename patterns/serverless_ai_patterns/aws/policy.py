@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serverless_ai_patterns.models import Model
-from serverless_ai_runtime.adapters.aws import bedrock, dynamodb, sqs
+from serverless_ai_runtime.adapters.aws import ai, bedrock, dynamodb, events, s3, sqs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +46,10 @@ STAR_RESOURCES = {
     "WriteLogs": "The streams of a log group have no names yet: its ARN ends in `:*` and names one group",
     "WriteTraces": "X-Ray has no resource-level permissions (Service Authorization Reference, 2026-11)",
     "AttachToVpc": "EC2 network interfaces of a function are created by the service before they have an ARN",
+    "ReadUploads": "Objects are uploaded after deployment: the ARN names one bucket",
+    "UseResults": "Results are named as what they are of: the ARN names one bucket and prefix",
+    "UseAiService": "Textract, Transcribe's jobs and the detection of Rekognition and Comprehend have no "
+    "resource-level permissions (Service Authorization Reference, 2026-11)",
     "InvokeModelBehindGivenProfile": "Which models are behind a profile given by ARN is unknown before "
     "deployment; the condition admits them through that profile only",
 }
@@ -127,9 +131,62 @@ def send_to(sid: str, queue_arn: str) -> Statement:
     return Statement(sid=sid, actions=sqs.SEND_ACTIONS, resources=[queue_arn])
 
 
-def use_key(key_arn: str, *, region: str) -> Statement:
-    """Read and write what a customer's key encrypts, only through the services that hold it."""
-    services = ("bedrock", "dynamodb", "lambda", "sqs")
+def read_uploads(bucket_arn: str) -> Statement:
+    """Read any object: a claim check may name one outside the prefix of uploads."""
+    return Statement(sid="ReadUploads", actions=s3.READ_ACTIONS, resources=[f"{bucket_arn}/*"])
+
+
+def use_results(bucket_arn: str, prefixes: Sequence[str]) -> Statement:
+    """Read and write results below these prefixes, each of which ends in a slash."""
+    return Statement(
+        sid="UseResults",
+        actions=s3.WRITE_ACTIONS,
+        resources=[f"{bucket_arn}/{prefix}*" for prefix in prefixes],
+    )
+
+
+def tell_missing_objects(bucket_arns: Sequence[str]) -> Statement:
+    """Without it S3 says 403, and not 404, of an object that is not there."""
+    return Statement(sid="TellMissingObjects", actions=s3.LIST_ACTIONS, resources=bucket_arns)
+
+
+def put_events(bus_arn: str) -> Statement:
+    """Put completion events on the bus, as nobody but the pipeline."""
+    return Statement(
+        sid="Announce",
+        actions=events.PUT_ACTIONS,
+        resources=[bus_arn],
+        conditions={"StringEquals": {"events:source": events.SOURCE}},
+    )
+
+
+def consume(queue_arn: str) -> Statement:
+    """What Lambda's poller does with the function's role, and the function to messages that come again."""
+    actions = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", *sqs.RETRY_ACTIONS)
+    return Statement(sid="ConsumeQueue", actions=actions, resources=[queue_arn])
+
+
+def publish_to(sid: str, topic_arn: str) -> Statement:
+    return Statement(sid=sid, actions=["sns:Publish"], resources=[topic_arn])
+
+
+def use_ai(processor: str) -> Statement:
+    """Call the AI service behind `processor`: none of them has resources to name."""
+    return Statement(sid="UseAiService", actions=ai.ACTIONS[processor], resources=["*"])
+
+
+def pass_role(role_arn: str, service: str) -> Statement:
+    """Hand a role to one service, and to no other."""
+    return Statement(
+        sid="PassJobRole",
+        actions=["iam:PassRole"],
+        resources=[role_arn],
+        conditions={"StringEquals": {"iam:PassedToService": service}},
+    )
+
+
+def use_key(key_arn: str, *, region: str, services: Sequence[str]) -> Statement:
+    """Read and write what a customer's key encrypts, only through the `services` that hold it."""
     return Statement(
         sid="UseKey",
         actions=["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey"],

@@ -38,12 +38,14 @@ _APIS: Final[tuple[str, ...]] = (
     "artifactregistry.googleapis.com",
     "cloudbuild.googleapis.com",
     "cloudfunctions.googleapis.com",
+    "cloudtrace.googleapis.com",
     "iam.googleapis.com",
     "logging.googleapis.com",
     "monitoring.googleapis.com",
     "run.googleapis.com",
     "storage.googleapis.com",
 )
+_SECRETS_API: Final = "secretmanager.googleapis.com"
 _GATEWAY_APIS: Final[tuple[str, ...]] = (
     "apigateway.googleapis.com",
     "servicecontrol.googleapis.com",
@@ -51,8 +53,8 @@ _GATEWAY_APIS: Final[tuple[str, ...]] = (
 )
 
 
-def apis(settings: FunctionLlmSettings) -> list[str]:
-    """The APIs that must be enabled in the project, sorted."""
+def apis(settings: FunctionLlmSettings, *, secrets: bool = False) -> list[str]:
+    """The APIs that must be enabled in the project, sorted. `secrets`: variables come from Secret Manager."""
     events = settings.events
     needed: set[str] = set(_APIS)
     if settings.needs_store:
@@ -63,6 +65,8 @@ def apis(settings: FunctionLlmSettings) -> list[str]:
         needed.add("cloudscheduler.googleapis.com")
     if isinstance(settings.auth, Jwt):
         needed.update(_GATEWAY_APIS)
+    if secrets:
+        needed.add(_SECRETS_API)
     return sorted(needed)
 
 

@@ -25,6 +25,8 @@ ROLES: Final[Mapping[str, str]] = {
     "roles/pubsub.subscriber": "Pub/Sub moves a dead letter out of one subscription",
     "roles/artifactregistry.writer": "the build pushes into the pattern's own repository",
     "roles/logging.logWriter": "the build writes its log; logs have no narrower resource than the project",
+    "roles/secretmanager.secretAccessor": "read one secret's versions: of its permissions only "
+    "secretmanager.versions.access is one on a secret",
     "roles/storage.objectViewer": "the build reads its source, from buckets that the condition names",
 }
 NEVER: Final = ("allUsers", "allAuthenticatedUsers")

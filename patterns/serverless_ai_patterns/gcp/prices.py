@@ -16,6 +16,7 @@ _LIST: Final = f"the service's price page; from memory on {READ_ON}, not compare
 
 ALERT_CONDITION = Price(0.10, "condition of an alert policy a month", _LIST)
 SCHEDULER_JOB = Price(0.10, "job a month", _LIST)
+SECRET_VERSION = Price(0.06, "version a month in each place that keeps it", _LIST)
 
 Properties = Mapping[str, Any]
 
@@ -48,6 +49,7 @@ FREE: Final[Mapping[str, str]] = {
             "gcp:projects/serviceIdentity:ServiceIdentity",
             "gcp:pubsub/subscriptionIAMMember:SubscriptionIAMMember",
             "gcp:pubsub/topicIAMMember:TopicIAMMember",
+            "gcp:secretmanager/secretIamMember:SecretIamMember",
             "gcp:serviceaccount/account:Account",
         ),
         _CONFIGURATION,
@@ -60,6 +62,7 @@ FREE: Final[Mapping[str, str]] = {
     "gcp:logging/projectBucketConfig:ProjectBucketConfig": "paid by the gigabyte written and kept",
     "gcp:pubsub/subscription:Subscription": "paid by the gigabyte delivered and kept",
     "gcp:pubsub/topic:Topic": "paid by the gigabyte published",
+    "gcp:secretmanager/secret:Secret": "its versions are paid for",
     "gcp:storage/bucket:Bucket": "paid by the gigabyte kept: the function's zip",
     "gcp:storage/bucketObject:BucketObject": "paid with its bucket",
 }
@@ -82,8 +85,16 @@ def _job(_: Properties) -> Idle:
     return Idle(SCHEDULER_JOB.usd, why, _LIST)
 
 
+def _secret_version(_: Properties) -> Idle:
+    why = (
+        f"{SECRET_VERSION.usd:.2f} a {SECRET_VERSION.unit}, here one; a billing account's first six are free"
+    )
+    return Idle(SECRET_VERSION.usd, why, _LIST)
+
+
 _RULES: Final[Mapping[str, Callable[[Properties], Idle]]] = {
     "gcp:cloudfunctionsv2/function:Function": _function,
     "gcp:cloudscheduler/job:Job": _job,
     "gcp:monitoring/alertPolicy:AlertPolicy": _alert,
+    "gcp:secretmanager/secretVersion:SecretVersion": _secret_version,
 }

@@ -8,8 +8,9 @@ except ImportError as error:
     ) from error
 
 from serverless_ai_pulumi.aws._function import VpcPlacement
+from serverless_ai_pulumi.aws.event_pipeline import EventPipeline
 from serverless_ai_pulumi.aws.function_llm import FunctionLlm
 
 del _pulumi_aws
 
-__all__ = ["FunctionLlm", "VpcPlacement"]
+__all__ = ["EventPipeline", "FunctionLlm", "VpcPlacement"]

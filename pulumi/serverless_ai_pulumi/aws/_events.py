@@ -1,10 +1,10 @@
-"""Events to a function: a rule on the default bus and a schedule, each with a dead-letter queue."""
+"""Events to a function or a queue: a rule on the default bus, a schedule, each with a dead-letter queue."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import pulumi
 import pulumi_aws as aws
@@ -49,6 +49,29 @@ def bus_rule(
     return rule
 
 
+def rule_to_queue(
+    name: str,
+    pattern: pulumi.Output[Mapping[str, Any]],
+    queue: aws.sqs.Queue,
+    dead_letters: aws.sqs.Queue,
+    *,
+    opts: pulumi.ResourceOptions,
+) -> aws.cloudwatch.EventRule:
+    """Events of the default bus that match `pattern` go to `queue`.
+
+    The policies of both queues must let the rule send to them (`queue_policy`).
+    """
+    rule = aws.cloudwatch.EventRule(name, event_pattern=pattern.apply(json.dumps), opts=opts)
+    aws.cloudwatch.EventTarget(
+        f"{name}-target",
+        rule=rule.name,
+        arn=queue.arn,
+        dead_letter_config=aws.cloudwatch.EventTargetDeadLetterConfigArgs(arn=dead_letters.arn),
+        opts=opts,
+    )
+    return rule
+
+
 def schedule(
     name: str,
     expression: str,
@@ -60,6 +83,43 @@ def schedule(
     opts: pulumi.ResourceOptions,
 ) -> aws.scheduler.Schedule:
     """`function` is called at `expression` (UTC) with `message`, by a role that may do nothing else."""
+    may = function.arn.apply(policy.invoke_function)
+    turn = _Turn(expression, message, function.arn, may)
+    return _schedule(name, turn, dead_letters, key_arn=key_arn, opts=opts)
+
+
+def schedule_to_queue(
+    name: str,
+    expression: str,
+    message: str,
+    queue: aws.sqs.Queue,
+    dead_letters: aws.sqs.Queue,
+    *,
+    key_arn: pulumi.Input[str] | None,
+    opts: pulumi.ResourceOptions,
+) -> aws.scheduler.Schedule:
+    """`message` is sent to `queue` at `expression` (UTC), by a role that may do nothing else."""
+    may = queue.arn.apply(lambda arn: policy.send_to("SendMessages", arn))
+    turn = _Turn(expression, message, queue.arn, may)
+    return _schedule(name, turn, dead_letters, key_arn=key_arn, opts=opts)
+
+
+class _Turn(NamedTuple):
+    expression: str
+    message: str
+    target_arn: pulumi.Output[str]
+    may: pulumi.Output[policy.Statement]
+    """What its role must be allowed to do to the target."""
+
+
+def _schedule(
+    name: str,
+    turn: _Turn,
+    dead_letters: aws.sqs.Queue,
+    *,
+    key_arn: pulumi.Input[str] | None,
+    opts: pulumi.ResourceOptions,
+) -> aws.scheduler.Schedule:
     role = service_role(
         f"{name}-role",
         "scheduler.amazonaws.com",
@@ -71,19 +131,19 @@ def schedule(
     granted = grant(
         f"{name}-policy",
         role,
-        pulumi.Output.all(function.arn, dead_letters.arn, "" if key_arn is None else key_arn).apply(
-            lambda arns: _statements(*arns)
+        pulumi.Output.all(turn.may, dead_letters.arn, "" if key_arn is None else key_arn).apply(
+            lambda made: _statements(*made)
         ),
         opts=opts,
     )
     return aws.scheduler.Schedule(
         name,
-        schedule_expression=expression,
+        schedule_expression=turn.expression,
         flexible_time_window=aws.scheduler.ScheduleFlexibleTimeWindowArgs(mode="OFF"),
         target=aws.scheduler.ScheduleTargetArgs(
-            arn=function.arn,
+            arn=turn.target_arn,
             role_arn=role.arn,
-            input=delivery.schedule_input(message),
+            input=delivery.schedule_input(turn.message),
             retry_policy=aws.scheduler.ScheduleTargetRetryPolicyArgs(
                 maximum_event_age_in_seconds=delivery.EVENT_AGE_S,
                 maximum_retry_attempts=delivery.DELIVERY_RETRIES,
@@ -94,8 +154,8 @@ def schedule(
     )
 
 
-def _statements(function_arn: str, dead_letters_arn: str, key_arn: str) -> list[policy.Statement]:
-    granted = [policy.invoke_function(function_arn), policy.send_to("SendDeadLetters", dead_letters_arn)]
+def _statements(may: policy.Statement, dead_letters_arn: str, key_arn: str) -> list[policy.Statement]:
+    granted = [may, policy.send_to("SendDeadLetters", dead_letters_arn)]
     if key_arn:
-        granted.append(policy.use_key(key_arn, region=Place.of(dead_letters_arn).region))
+        granted.append(policy.use_key(key_arn, region=Place.of(dead_letters_arn).region, services=["sqs"]))
     return granted

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import pulumi
@@ -12,7 +13,7 @@ import pulumi_aws as aws
 
 from serverless_ai_patterns import bundle
 from serverless_ai_patterns.aws import delivery, policy
-from serverless_ai_patterns.function_settings import FunctionSettings
+from serverless_ai_patterns.function_settings import FunctionSettings, WorkerSettings
 
 CLOUD: Final = "aws"
 
@@ -60,17 +61,23 @@ def handler_function(
     name: str,
     *,
     pattern: str,
-    settings: FunctionSettings,
+    settings: FunctionSettings | WorkerSettings,
     role: aws.iam.Role,
     granted: aws.iam.RolePolicy,
     log_group: aws.cloudwatch.LogGroup,
     environment: pulumi.Input[Mapping[str, pulumi.Input[str]]],
     vpc: VpcPlacement | None,
     key_arn: pulumi.Input[str] | None,
+    extra: Mapping[str, Path] | None = None,
     opts: pulumi.ResourceOptions,
 ) -> aws.lambda_.Function:
-    """The handler of `pattern`. It waits for what its role was granted: its first call is already allowed."""
-    files = bundle.bundle(pattern, CLOUD)
+    """The handler of `pattern`. It waits for what its role was granted: its first call is already allowed.
+
+    `extra` are files of the user's beside the handler. What works on a queue is bounded by its event source
+    mapping, anything else by reserved concurrency.
+    """
+    files = bundle.bundle(pattern, CLOUD, extra=extra)
+    endpoint = isinstance(settings, FunctionSettings)
     return aws.lambda_.Function(
         name,
         code=pulumi.AssetArchive({path: pulumi.FileAsset(str(file)) for path, file in files.items()}),
@@ -79,7 +86,7 @@ def handler_function(
         architectures=["arm64"],
         memory_size=settings.memory_mb,
         timeout=settings.timeout_s,
-        reserved_concurrent_executions=settings.max_concurrency,
+        reserved_concurrent_executions=settings.max_concurrency if endpoint else None,
         environment=aws.lambda_.FunctionEnvironmentArgs(variables=environment),
         kms_key_arn=key_arn,
         logging_config=aws.lambda_.FunctionLoggingConfigArgs(log_format="JSON", log_group=log_group.name),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import pulumi
 
 from serverless_ai_pulumi._exports import Exports, collect
 
-EXPORTS: Final[Exports] = {
+FUNCTION_LLM: Final[Exports] = {
     "endpoint": ("endpoint", None),
     "function_name": ("function", "name"),
     "role_name": ("role", "name"),
@@ -21,6 +22,23 @@ EXPORTS: Final[Exports] = {
 }
 
 
+EVENT_PIPELINE: Final[Exports] = {
+    "uploads": ("uploads", "bucket"),
+    "results": ("results", "bucket"),
+    "queue": ("queue", "url"),
+    "dead_letters": ("dead_letters", "url"),
+    "topic": ("topic", "arn"),
+    "function_name": ("function", "name"),
+    "role_name": ("role", "name"),
+    "log_group_name": ("log_group", "name"),
+    "table_name": ("table", "name"),
+    "schedule_name": ("schedule", "name"),
+    "dashboard_name": ("dashboard", "dashboard_name"),
+}
+EXPORTS: Final[Mapping[str, Exports]] = {"FunctionLlm": FUNCTION_LLM, "EventPipeline": EVENT_PIPELINE}
+"""Class of the component -> its exports."""
+
+
 def outputs(pattern: pulumi.ComponentResource) -> dict[str, pulumi.Output[str]]:
     """The exports of every part that `pattern` has made or was given."""
-    return collect(pattern, EXPORTS)
+    return collect(pattern, EXPORTS[type(pattern).__name__])

@@ -59,28 +59,9 @@ def gateway(
     The token goes on to the app, which checks it again: whoever goes around the gateway needs one as well,
     and meets the app's own rate limit. Paid by the call (Consumption); there is no other route.
     """
-    service = apimanagement.ApiManagementService(
-        name,
-        resource_group_name=place.group,
-        publisher_email=publisher.publisher_email,
-        publisher_name=publisher.publisher_name,
-        sku=apimanagement.ApiManagementServiceSkuPropertiesArgs(
-            name=apimanagement.SkuType.CONSUMPTION, capacity=0
-        ),
-        opts=opts,
-    )
+    service = _service(name, place, publisher, opts)
     common: dict[str, Any] = {"resource_group_name": place.group, "service_name": service.name}
-    api = apimanagement.Api(
-        f"{name}-api",
-        **common,
-        api_id=place.name,
-        display_name=place.name,
-        path="",
-        protocols=[apimanagement.Protocol.HTTPS],
-        service_url=app.default_host_name.apply(https),
-        subscription_required=True,
-        opts=opts,
-    )
+    api = _api(name, place, app, common, opts)
     apimanagement.ApiOperation(
         f"{name}-route",
         **common,
@@ -104,6 +85,37 @@ def gateway(
         f"{name}-callers", **common, display_name="callers", scope=api.id, opts=opts
     )
     return GatewayParts(service, api, subscription)
+
+
+def _service(
+    name: str, place: Place, publisher: Gateway, opts: pulumi.ResourceOptions
+) -> apimanagement.ApiManagementService:
+    return apimanagement.ApiManagementService(
+        name,
+        resource_group_name=place.group,
+        publisher_email=publisher.publisher_email,
+        publisher_name=publisher.publisher_name,
+        sku=apimanagement.ApiManagementServiceSkuPropertiesArgs(
+            name=apimanagement.SkuType.CONSUMPTION, capacity=0
+        ),
+        opts=opts,
+    )
+
+
+def _api(
+    name: str, place: Place, app: web.WebApp, common: Mapping[str, Any], opts: pulumi.ResourceOptions
+) -> apimanagement.Api:
+    return apimanagement.Api(
+        f"{name}-api",
+        **common,
+        api_id=place.name,
+        display_name=place.name,
+        path="",
+        protocols=[apimanagement.Protocol.HTTPS],
+        service_url=app.default_host_name.apply(https),
+        subscription_required=True,
+        opts=opts,
+    )
 
 
 def trust_of(

@@ -48,7 +48,19 @@ def state_container(
     opts: pulumi.ResourceOptions,
 ) -> StateContainer:
     """Serverless, no keys, records expire, restorable to any second of 7 days; removed with the stack."""
-    account = cosmosdb.DatabaseAccount(
+    account = _account(name, place, location, encryption, opts)
+    container = _container(name, place, account, opts)
+    return StateContainer(account=account, container=container)
+
+
+def _account(
+    name: str,
+    place: Place,
+    location: pulumi.Input[str],
+    encryption: Encryption | None,
+    opts: pulumi.ResourceOptions,
+) -> cosmosdb.DatabaseAccount:
+    return cosmosdb.DatabaseAccount(
         name,
         resource_group_name=place.group,
         account_name=place.unique,
@@ -73,6 +85,11 @@ def state_container(
         key_vault_key_uri=encryption.key.key_uri if encryption else None,
         opts=after(encryption, opts),
     )
+
+
+def _container(
+    name: str, place: Place, account: cosmosdb.DatabaseAccount, opts: pulumi.ResourceOptions
+) -> cosmosdb.SqlResourceSqlContainer:
     database = cosmosdb.SqlResourceSqlDatabase(
         f"{name}-database",
         resource_group_name=place.group,
@@ -81,7 +98,7 @@ def state_container(
         resource=cosmosdb.SqlDatabaseResourceArgs(id=DATABASE),
         opts=opts,
     )
-    container = cosmosdb.SqlResourceSqlContainer(
+    return cosmosdb.SqlResourceSqlContainer(
         f"{name}-container",
         resource_group_name=place.group,
         account_name=account.name,
@@ -102,7 +119,6 @@ def state_container(
         ),
         opts=opts,
     )
-    return StateContainer(account=account, container=container)
 
 
 def use_records(

@@ -33,7 +33,7 @@ from serverless_ai_pulumi.azure.outputs import outputs
 
 PATTERN: Final = "function_llm"
 TIMER: Final = "schedule"
-"""The timer trigger's function, as `root/azure/function_app.py` of the runtime names it."""
+"""The timer trigger's function, as `root/azure/function_llm/function_app.py` of the runtime names it."""
 
 
 class FunctionLlm(pulumi.ComponentResource):
@@ -120,42 +120,18 @@ class FunctionLlm(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self._granted: list[pulumi.Resource] = []
 
-        self.resource_group = resource_group or azure.resources.ResourceGroup(
-            f"{name}-group", opts=self._child
-        )
-        self.identity = azure.managedidentity.UserAssignedIdentity(
-            f"{name}-identity", resource_group_name=self.resource_group.name, opts=self._child
-        )
-        self._place = Place.of(name, self.resource_group, self.identity)
+        self._make_place(resource_group)
         self._key = encryption(f"{name}-key", self._place, key, opts=self._child) if key else None
         self._make_logs(workspace)
         self.storage = storage_account(f"{name}-storage", self._place, encryption=self._key, opts=self._child)
         self._grant("host", roles.HOST_BLOBS, self.storage.id)
-        self.account, self.guardrail, self.deployment, self.project = foundry(
-            f"{name}-model",
-            self._place,
-            self.model,
-            capacity=model_capacity,
-            guarded=settings.llm.guardrail,
-            encryption=self._key,
-            opts=self._child,
-        )
-        self._grant("call-model", roles.CALL_MODEL, self.account.id)
+        self._make_model(model_capacity)
         self._make_store(container)
         self._make_queues()
         self._make_function(secrets or {}, subnet_id)
         self._make_ways_in(gateway, entra_client_id, entra_tenant_id)
         self._make_topic()
-        self.alarms = alarms(
-            f"{name}-alarm",
-            self._place,
-            settings,
-            insights=self.insights,
-            account=self.account,
-            topic=self.topic,
-            opts=self._child,
-        )
-        self.dashboard = dashboard(f"{name}-dashboard", self._place, self.insights, opts=self._child)
+        self._make_observability()
         self.register_outputs(outputs(self))
 
     def _grant(self, use: str, role: Role, scope: pulumi.Input[str]) -> None:
@@ -168,6 +144,26 @@ class FunctionLlm(pulumi.ComponentResource):
             opts=self._child,
         )
         self._granted.append(made)
+
+    def _make_place(self, group: azure.resources.ResourceGroup | None) -> None:
+        name = self._name
+        self.resource_group = group or azure.resources.ResourceGroup(f"{name}-group", opts=self._child)
+        self.identity = azure.managedidentity.UserAssignedIdentity(
+            f"{name}-identity", resource_group_name=self.resource_group.name, opts=self._child
+        )
+        self._place = Place.of(name, self.resource_group, self.identity)
+
+    def _make_model(self, capacity: int | None) -> None:
+        self.account, self.guardrail, self.deployment, self.project = foundry(
+            f"{self._name}-model",
+            self._place,
+            self.model,
+            capacity=capacity,
+            guarded=self.settings.llm.guardrail,
+            encryption=self._key,
+            opts=self._child,
+        )
+        self._grant("call-model", roles.CALL_MODEL, self.account.id)
 
     def _make_logs(self, workspace: azure.operationalinsights.Workspace | None) -> None:
         self.workspace = workspace or make_workspace(
@@ -291,6 +287,19 @@ class FunctionLlm(pulumi.ComponentResource):
             self.topic, self.rule, _ = topic(
                 f"{self._name}-topic", pattern, self._place, self.storage, self.queue, opts=self._child
             )
+
+    def _make_observability(self) -> None:
+        name, place = self._name, self._place
+        self.alarms = alarms(
+            f"{name}-alarm",
+            place,
+            self.settings,
+            insights=self.insights,
+            account=self.account,
+            topic=self.topic,
+            opts=self._child,
+        )
+        self.dashboard = dashboard(f"{name}-dashboard", place, self.insights, opts=self._child)
 
 
 def _merged(parts: Sequence[Mapping[str, str]]) -> dict[str, str]:

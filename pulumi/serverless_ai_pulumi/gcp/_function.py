@@ -14,6 +14,7 @@ from serverless_ai_patterns.function_settings import FunctionSettings
 from serverless_ai_patterns.gcp import function_llm as shared
 from serverless_ai_pulumi.gcp._build import CLOUD, Build
 from serverless_ai_pulumi.gcp._names import unique
+from serverless_ai_pulumi.gcp._secrets import Reference
 
 RUNTIME = "python313"
 
@@ -39,6 +40,7 @@ def handler_function(
     identity: gcp.serviceaccount.Account,
     build: Build,
     environment: pulumi.Input[Mapping[str, pulumi.Input[str]]],
+    secrets: Sequence[Reference],
     region: pulumi.Input[str],
     vpc: VpcPlacement | None,
     key: pulumi.Input[str] | None,
@@ -61,6 +63,7 @@ def handler_function(
             ingress_settings="ALLOW_ALL",
             service_account_email=identity.email,
             environment_variables=environment,
+            secret_environment_variables=list(secrets) or None,
             direct_vpc_egress="VPC_EGRESS_ALL_TRAFFIC" if vpc else None,
             direct_vpc_network_interfaces=[_interface(vpc)] if vpc else None,
         ),

@@ -11,7 +11,7 @@ import pulumi_gcp as gcp
 
 from serverless_ai_patterns.function_llm import FunctionLlmSettings, Jwt
 from serverless_ai_patterns.gcp import function_llm as shared
-from serverless_ai_patterns.gcp import observability
+from serverless_ai_patterns.gcp import observability, secret_variables
 from serverless_ai_patterns.models import Model
 from serverless_ai_patterns.models_gcp import resolve_gcp
 from serverless_ai_patterns.thresholds import alarm_tokens_per_hour
@@ -28,6 +28,7 @@ from serverless_ai_pulumi.gcp._observability import alarms, dashboard, log_metri
 from serverless_ai_pulumi.gcp._permissions import grants
 from serverless_ai_pulumi.gcp._place import place_of
 from serverless_ai_pulumi.gcp._pubsub import DeadLetters, dead_letters, subscription, topic
+from serverless_ai_pulumi.gcp._secrets import Secrets, keep_secrets
 from serverless_ai_pulumi.gcp._services import enabled
 from serverless_ai_pulumi.gcp.outputs import outputs
 
@@ -50,14 +51,16 @@ class FunctionLlm(pulumi.ComponentResource):
     - Prompts are processed wherever Google has room unless `llm.model` names a location.
 
     What you bring stays yours: `vpc`; `key`, the name of a KMS key in the region, which the service agents of
-    Artifact Registry, Cloud Functions, Cloud Run, Cloud Storage, Firestore, Logging and Pub/Sub must be
-    allowed to use; `log_group`, a log bucket; `database`, in Firestore's native mode, with a TTL policy on
-    field `expires_at` of collection group `records`. `gateway_region` is for regions without API Gateway,
-    `jwks_uri` for an issuer without a discovery document. `deletion_protection=False` lets the database go
-    with the stack: it holds transient state only.
+    Artifact Registry, Cloud Functions, Cloud Run, Cloud Storage, Firestore, Logging, Pub/Sub and Secret
+    Manager (for `secrets`) must be allowed to use; `log_group`, a log bucket; `database`, in Firestore's
+    native mode, with a TTL policy on field `expires_at` of collection group `records`; `secrets`, variable ->
+    its value, which is kept in Secret Manager, or a secret that exists already, read in its latest version.
+    `gateway_region` is for regions without API Gateway, `jwks_uri` for an issuer without discovery document.
+    `deletion_protection=False` lets the database go with the stack: it holds transient state only.
 
-    Raises ValueError for settings that Google Cloud cannot have, an impossible model, and a database where
-    the settings remember nothing; a project or region that is not set fails the program with ValueError.
+    Raises ValueError for settings that Google Cloud cannot have, an impossible model, a variable that is not
+    yours to set, and a database where the settings remember nothing; a project or region that is not set
+    fails the program with ValueError.
     """
 
     settings: FunctionLlmSettings
@@ -74,6 +77,8 @@ class FunctionLlm(pulumi.ComponentResource):
     events: gcp.pubsub.Topic | None
     rule: gcp.pubsub.Subscription | None
     schedule: gcp.cloudscheduler.Job | None
+    secrets: dict[str, gcp.secretmanager.Secret]
+    """By their variables."""
     dead_letters: gcp.pubsub.Subscription | None
     destination: gcp.pubsub.Topic | None
     results: gcp.pubsub.Subscription | None
@@ -94,6 +99,7 @@ class FunctionLlm(pulumi.ComponentResource):
         key: pulumi.Input[str] | None = None,
         log_group: gcp.logging.ProjectBucketConfig | None = None,
         database: gcp.firestore.Database | None = None,
+        secrets: Secrets | None = None,
         deletion_protection: bool = True,
         gateway_region: pulumi.Input[str] | None = None,
         jwks_uri: str | None = None,
@@ -102,12 +108,14 @@ class FunctionLlm(pulumi.ComponentResource):
         if database is not None and not settings.needs_store:
             raise ValueError(f"{name}: a database was given, but these settings remember nothing")
         shared.check(settings)
+        secret_variables.check_names(secrets or {})
         self.model = resolve_gcp(settings.llm.model)
         super().__init__("serverless-ai:gcp:FunctionLlm", name, None, opts)
         warn_of_old_model(self, self.model, datetime.now(UTC).date())
         self.settings = settings
         self._name, self._key, self._place = name, key, place_of(self)
-        apis = enabled(name, shared.apis(settings), opts=pulumi.ResourceOptions(parent=self))
+        needed = shared.apis(settings, secrets=bool(secrets))
+        apis = enabled(name, needed, opts=pulumi.ResourceOptions(parent=self))
         self._child = pulumi.ResourceOptions(parent=self, depends_on=apis)
 
         self.log_group = log_group or self._make_log_group()
@@ -125,7 +133,7 @@ class FunctionLlm(pulumi.ComponentResource):
         self.identity = account(name, "function", "runs the function", opts=self._child)
         self._caller = self._make_account("gateway", "calls as the gateway", isinstance(settings.auth, Jwt))
         self._deliverer = self._make_account("deliverer", "pushes events", self._has_events)
-        self.function = self._make_function(vpc)
+        self.function = self._make_function(vpc, secrets or {})
         self.invokers = self._make_invokers(invokers)
         self.api = self.gateway = None
         self.endpoint = url_of(self.function)
@@ -173,7 +181,7 @@ class FunctionLlm(pulumi.ComponentResource):
     def _make_account(self, use: str, purpose: str, wanted: bool) -> gcp.serviceaccount.Account | None:
         return account(self._name, use, purpose, opts=self._child) if wanted else None
 
-    def _make_function(self, vpc: VpcPlacement | None) -> gcp.cloudfunctionsv2.Function:
+    def _make_function(self, vpc: VpcPlacement | None, secrets: Secrets) -> gcp.cloudfunctionsv2.Function:
         build = build_of(self._name, PATTERN, place=self._place, key=self._key, opts=self._child)
         granted = grants(
             self._name,
@@ -183,6 +191,9 @@ class FunctionLlm(pulumi.ComponentResource):
             topics={"results": self.destination, "dead-letters": self._dead_topic},
             opts=self._child,
         )
+        self.secrets, references, readable = keep_secrets(
+            self._name, secrets, self.identity, place=self._place, key=self._key, opts=self._child
+        )
         return handler_function(
             self._name,
             pattern=PATTERN,
@@ -191,12 +202,13 @@ class FunctionLlm(pulumi.ComponentResource):
             identity=self.identity,
             build=build,
             environment=self._environment(),
+            secrets=references,
             region=self._place.region,
             vpc=vpc,
             key=self._key,
             # Its first call is already allowed.
             opts=pulumi.ResourceOptions.merge(
-                self._child, pulumi.ResourceOptions(depends_on=[*build.granted, *granted])
+                self._child, pulumi.ResourceOptions(depends_on=[*build.granted, *granted, *readable])
             ),
         )
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from serverless_ai_runtime import config
 from serverless_ai_runtime.adapters.aws.service import Aws, Service, host
 from serverless_ai_runtime.core.ports import ChatModel, KeyValueStore, Publisher, World
 from serverless_ai_runtime.http import HttpClient
+
+if TYPE_CHECKING:
+    from serverless_ai_runtime.adapters.aws.sqs import SqsQueue
+    from serverless_ai_runtime.config_event_pipeline import EventPipelineConfig
+    from serverless_ai_runtime.core.event_pipeline.ports import AiService, DeadLetters
+    from serverless_ai_runtime.core.objects import ObjectStore
 
 ATTEMPT_S = 3.0
 """Patience with one attempt at a store or a queue: they answer in milliseconds. A model gets all there is."""
@@ -20,7 +27,7 @@ class AwsAdapters:
         self._env, self._region = env, config.aws(env).region
         self._aws = Aws(HttpClient(world), world, lambda: config.aws(env))
 
-    def chat_model(self, settings: config.FunctionLlmConfig) -> ChatModel:
+    def chat_model(self, settings: config.ModelSettings) -> ChatModel:
         from serverless_ai_runtime.adapters.aws.bedrock import BedrockChat
 
         service = self._service("Bedrock", "bedrock-runtime", signing_name="bedrock")
@@ -35,6 +42,37 @@ class AwsAdapters:
         from serverless_ai_runtime.adapters.aws.sqs import SqsPublisher
 
         return SqsPublisher(self._service("SQS", "sqs", attempt_s=ATTEMPT_S), destination)
+
+    def objects(self, settings: EventPipelineConfig) -> ObjectStore:
+        from serverless_ai_runtime.adapters.aws.s3 import S3Endpoint, S3Objects
+
+        public = host("s3", self._region)
+        base = config.aws_endpoint("s3", public, self._env)
+        return S3Objects(self._aws, S3Endpoint(public, "" if base == f"https://{public}" else base))
+
+    def ai_service(self, settings: EventPipelineConfig) -> AiService:
+        from serverless_ai_runtime.adapters.aws.ai import make
+
+        def service(name: str, endpoint: str, signing_name: str) -> Service:
+            return self._service(name, endpoint, signing_name=signing_name)
+
+        return make(settings, service, self.objects(settings))
+
+    def announcements(self, settings: EventPipelineConfig) -> Publisher:
+        from serverless_ai_runtime.adapters.aws.events import BusPublisher
+
+        service = self._service("EventBridge", "events", attempt_s=ATTEMPT_S)
+        return BusPublisher(service, settings.announcements)
+
+    def dead_letters(self, settings: EventPipelineConfig) -> DeadLetters:
+        from serverless_ai_runtime.adapters.aws.sqs import SqsDeadLetters
+
+        return SqsDeadLetters(self._service("SQS", "sqs", attempt_s=ATTEMPT_S), settings.dead_letters)
+
+    def later(self, settings: EventPipelineConfig) -> SqsQueue:
+        from serverless_ai_runtime.adapters.aws.sqs import SqsQueue
+
+        return SqsQueue(self._service("SQS", "sqs", attempt_s=ATTEMPT_S), settings.queue)
 
     def _service(
         self, name: str, endpoint: str, *, signing_name: str = "", attempt_s: float = 0.0

@@ -39,9 +39,13 @@ class Service(NamedTuple):
         deadline: Deadline,
         *,
         repeatable: bool = True,
+        version: str = "1.0",
     ) -> dict[str, Any]:
-        """A call of a service with the AWS JSON 1.0 protocol; `target` is the prefix of X-Amz-Target."""
-        headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": f"{target}.{operation}"}
+        """A call of a service with the AWS JSON protocol; `target` is the prefix of X-Amz-Target."""
+        headers = {
+            "content-type": f"application/x-amz-json-{version}",
+            "x-amz-target": f"{target}.{operation}",
+        }
         request = self._request(operation, "/", headers, payload)._replace(repeatable=repeatable)
         return self._parsed(
             operation, self.aws.http.send(request, self._judge(operation, rest=False), deadline)

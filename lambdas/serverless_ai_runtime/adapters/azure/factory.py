@@ -23,7 +23,7 @@ class AzureAdapters:
         http = HttpClient(world)
         self._azure = azure(http, world, Tokens(http, world, lambda: config.azure(env)))
 
-    def chat_model(self, settings: config.FunctionLlmConfig) -> ChatModel:
+    def chat_model(self, settings: config.ModelSettings) -> ChatModel:
         from serverless_ai_runtime.adapters.azure.foundry import RESOURCE, FoundryChat
 
         url = config.service_url("model_endpoint", settings.model_endpoint)

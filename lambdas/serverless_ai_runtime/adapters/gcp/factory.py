@@ -22,7 +22,7 @@ class GcpAdapters:
         http = HttpClient(world)
         self._cloud = Cloud(http, world, metadata_tokens(http, world, self._addresses.metadata), _decode)
 
-    def chat_model(self, settings: config.FunctionLlmConfig) -> ChatModel:
+    def chat_model(self, settings: config.ModelSettings) -> ChatModel:
         from serverless_ai_runtime.adapters.gcp.vertex import VertexChat, vertex_service
 
         endpoint = config.gcp_name("model_endpoint", settings.model_endpoint, "projects", "locations")

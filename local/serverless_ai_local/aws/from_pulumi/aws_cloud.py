@@ -42,7 +42,13 @@ ROWS: Final[Sequence[Translation]] = (
     *observability.ROWS,
     *tables.ROWS,
 )
-DIRECT: Final[Sequence[Direct]] = (*buckets.DIRECT, *events.DIRECT, *iam.DIRECT, *keys.DIRECT)
+DIRECT: Final[Sequence[Direct]] = (
+    *buckets.DIRECT,
+    *events.DIRECT,
+    *iam.DIRECT,
+    *keys.DIRECT,
+    *messaging.DIRECT,
+)
 
 Invoke = Callable[[Context, Values], Values]
 

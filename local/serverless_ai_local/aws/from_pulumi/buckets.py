@@ -19,9 +19,11 @@ from serverless_ai_local.aws.from_pulumi.translation import (
     only,
 )
 from serverless_ai_local.aws.provider import Context
+from serverless_ai_local.aws.resources.buckets import lifecycle
 from serverless_ai_local.aws.resources.calls import MissingError, call, fitted
 from serverless_ai_local.doors.pulumi.clouds import Live
 from serverless_ai_local.doors.pulumi.values import UNKNOWN, Values
+from serverless_ai_local.plain import is_mapping
 
 BUCKET: Final = "AWS::S3::Bucket"
 
@@ -127,8 +129,12 @@ def _setting(
     delete: str | None,
     said: Convert,
     called: Convert | None = None,
+    gone: Values | None = None,
 ) -> Direct:
-    """A setting of a bucket. `said` makes CloudFormation's property, `called` the operation's parameter."""
+    """A setting of a bucket. `said` makes CloudFormation's property, `called` the operation's parameter.
+
+    It is taken away by the operation `delete`, or by `put` with the value `gone`.
+    """
 
     def make(context: Context, given: Values) -> Live:
         value = (called or said)(_own(given))
@@ -138,6 +144,8 @@ def _setting(
     def remove(context: Context, live: Live, given: Values) -> None:
         if delete is not None:
             call(context, "s3", delete, {"Bucket": given["bucket"]})
+        elif gone is not None:
+            call(context, "s3", put, {"Bucket": given["bucket"], parameter: gone})
 
     def in_words_of_cloudformation(given: Values) -> Any:
         own = _own(given)
@@ -151,6 +159,7 @@ def _setting(
         remove=remove,
         fixed=("bucket",),
         unique=("bucket",),
+        validate=in_words_of_cloudformation,
         part_of=setting(BUCKET, "BucketName", "bucket", property_, in_words_of_cloudformation),
     )
 
@@ -166,7 +175,83 @@ def _version_status(value: Any) -> Any:
     return capital(value["versioningConfiguration"])
 
 
+_NOT_TOLD: Final = "lambdaFunctions", "queues", "topics"
+
+
+def _event_bridge(value: Any) -> dict[str, Any]:
+    """Only EventBridge's switch, as for a bucket of CloudFormation's."""
+    converted = apply(
+        {"eventbridge": "EventBridgeEnabled", **{name: (None, only([])) for name in _NOT_TOLD}}, value
+    )
+    return {"EventBridgeConfiguration": converted} if converted.get("EventBridgeEnabled") else {}
+
+
+def _event_bridge_call(value: Any) -> dict[str, Any]:
+    """In the API's words its being there is what switches it on."""
+    return {name: {} for name in _event_bridge(value)}
+
+
+_LIFECYCLE_RULE: Final = block(
+    {
+        "abortIncompleteMultipartUpload": (
+            "AbortIncompleteMultipartUpload",
+            block({"daysAfterInitiation": "DaysAfterInitiation"}),
+        ),
+        "expiration": (
+            "Expiration",
+            block({"days": "ExpirationInDays", "expiredObjectDeleteMarker": "ExpiredObjectDeleteMarker"}),
+        ),
+        "filter": ("Filter", block({"prefix": "Prefix"})),
+        "id": "Id",
+        "noncurrentVersionExpiration": (
+            "NoncurrentVersionExpiration",
+            block({"noncurrentDays": "NoncurrentDays", "newerNoncurrentVersions": "NewerNoncurrentVersions"}),
+        ),
+        "status": ("Status", only("Enabled", "Disabled")),
+    }
+)
+
+
+def _lifecycle(value: Any) -> dict[str, Any]:
+    """CloudFormation says what expires, and the filter, in the rule itself."""
+    converted = apply({"rules": ("Rules", each(_LIFECYCLE_RULE))}, value)
+    return {"Rules": [_flat(rule) for rule in converted.get("Rules", [])]}
+
+
+def _flat(rule: Any) -> Any:
+    if not is_mapping(rule):
+        return rule
+    parts = [rule[name] for name in ("Expiration", "Filter") if is_mapping(rule.get(name))]
+    rest = {name: item for name, item in rule.items() if name not in ("Expiration", "Filter")}
+    return {**rest, **{name: item for part in parts for name, item in part.items()}}
+
+
+def _lifecycle_call(value: Any) -> dict[str, Any]:
+    return lifecycle(_lifecycle(value))
+
+
 DIRECT: Final = (
+    _setting(
+        "aws:s3/bucketNotification:BucketNotification",
+        inputs=("eventbridge", *_NOT_TOLD),
+        property_="NotificationConfiguration",
+        put="PutBucketNotificationConfiguration",
+        parameter="NotificationConfiguration",
+        delete=None,
+        said=_event_bridge,
+        called=_event_bridge_call,
+        gone={},
+    ),
+    _setting(
+        "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+        inputs=("rules",),
+        property_="LifecycleConfiguration",
+        put="PutBucketLifecycleConfiguration",
+        parameter="LifecycleConfiguration",
+        delete="DeleteBucketLifecycle",
+        said=_lifecycle,
+        called=_lifecycle_call,
+    ),
     _setting(
         "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
         inputs=("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"),

@@ -56,7 +56,8 @@ def _encryption(value: Any) -> Any:
     return {"Rules": rules}
 
 
-def _lifecycle(value: Any) -> Any:
+def lifecycle(value: Any) -> Any:
+    """`LifecycleConfiguration` as the API takes it."""
     return {"Rules": [_lifecycle_rule(rule) for rule in value.get("Rules", [])]}
 
 
@@ -165,7 +166,7 @@ KINDS: Final = (
                 "PutBucketLifecycleConfiguration",
                 "LifecycleConfiguration",
                 "DeleteBucketLifecycle",
-                _lifecycle,
+                lifecycle,
             ),
             _setting(
                 "OwnershipControls",

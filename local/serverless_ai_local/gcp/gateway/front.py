@@ -10,6 +10,7 @@ import http.client
 import json
 import re
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -23,7 +24,10 @@ from serverless_ai_local.gcp import types
 from serverless_ai_local.gcp.gateway.document import Operation, Scheme, read
 from serverless_ai_local.gcp.registry import Deployed, Registry
 from serverless_ai_local.gcp.resources.gateway import PATH as PLACE
+from serverless_ai_local.gcp.run.front import request_log
+from serverless_ai_local.gcp.run.log import Logs
 from serverless_ai_local.gcp.tokens import GoogleTokens
+from serverless_ai_local.gcp.trace import Hop, hop
 
 PATH: Final = re.compile(rf"{PLACE}/(?P<region>[^/]+)/(?P<id>[^/]+)(?P<path>/.*)?")
 USERINFO: Final = "x-apigateway-api-userinfo"
@@ -45,8 +49,8 @@ _AUDIENCE: Final = "Audiences in Jwt are not allowed"
 class GatewayFront:
     """Requests to `/_gcp/gateway/REGION/ID/...`."""
 
-    def __init__(self, registry: Registry, tokens: GoogleTokens) -> None:
-        self._registry, self._tokens = registry, tokens
+    def __init__(self, registry: Registry, tokens: GoogleTokens, logs: Logs) -> None:
+        self._registry, self._tokens, self._logs = registry, tokens, logs
         self._verifiers: dict[str, JwtVerifier] = {}
         self._lock = threading.Lock()
 
@@ -55,16 +59,29 @@ class GatewayFront:
         config = self._config(found["region"], found["id"])
         if config is None:
             return _refusal(404, "there is no such gateway")
+        headers, began = {name.lower(): value for name, value in sent.headers}, time.monotonic()
+        at = hop(headers)
+        answer = self._answer(config, sent, found["path"] or "/", headers, at)
+        self._logs.add_request(
+            "apigateway.googleapis.com/Gateway",
+            at.name(config.project),
+            request_log(sent, found["path"], answer, time.monotonic() - began),
+            gateway_id=found["id"],
+        )
+        return answer
+
+    def _answer(
+        self, config: Deployed, sent: Sent, path: str, headers: Mapping[str, str], at: Hop
+    ) -> Response:
         operations = read(config.inputs["openapiDocuments"][0]["document"]["contents"])
-        path = found["path"] or "/"
         if path not in operations:
             return _refusal(404, "The current request is not defined by this API.")
         operation = operations[path].get(sent.method)
         if operation is None:
             text = f'The current request is matched to the defined url template "{path}" but its http method '
             return _refusal(405, text + "is not allowed")
-        headers = {name.lower(): value for name, value in sent.headers}
         passed = {name: value for name, value in headers.items() if name not in (*_HOP, *_OURS)}
+        passed |= at.headers
         if operation.scheme is not None:
             try:
                 claims = self._claims(operation.scheme, headers.get("authorization", ""), config)

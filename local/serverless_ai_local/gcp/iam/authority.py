@@ -19,6 +19,7 @@ _SCOPES: Final[Mapping[str, str]] = {
     types.SUBSCRIPTION_MEMBER: "projects/{project}/subscriptions/{subscription}",
     types.SERVICE_BINDING: "projects/{project}/locations/{location}/services/{name}",
     types.SERVICE_MEMBER: "projects/{project}/locations/{location}/services/{name}",
+    types.SECRET_MEMBER: "projects/{project}/secrets/{secretId}",
     types.REPOSITORY_MEMBER: "projects/{project}/locations/{location}/repositories/{repository}",
 }
 """Type of a grant -> what it is on."""

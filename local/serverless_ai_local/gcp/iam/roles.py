@@ -46,5 +46,6 @@ PREDEFINED: Final[Mapping[str, Role]] = {
         "pubsub.topics.attachSubscription",
     ),
     "roles/run.invoker": _role("run", "run.jobs.run", "run.routes.invoke"),
+    "roles/secretmanager.secretAccessor": _role("secretmanager", "secretmanager.versions.access"),
     "roles/storage.objectViewer": _role("storage", "storage.objects.get", "storage.objects.list"),
 }

@@ -11,12 +11,13 @@ from serverless_ai_local.gcp.resources import (
     identities,
     messaging,
     observability,
+    secrets,
     state,
 )
 from serverless_ai_local.gcp.resources.row import Row
 
 ROWS: Final[Mapping[str, Row]] = {
     row.token: row
-    for part in (functions, gateway, identities, messaging, observability, state)
+    for part in (functions, gateway, identities, messaging, observability, secrets, state)
     for row in part.ROWS
 }

@@ -53,6 +53,10 @@ def _check(setting: Setting, inputs: Values) -> None:
         raise ResourceError(
             "service_config.ingress_settings must be ALLOW_ALL: here is no network to be inside of"
         )
+    plain, secrets = service.get("environmentVariables", {}), service.get("secretEnvironmentVariables", ())
+    twice = [one["key"] for one in secrets if one["key"] in plain]
+    if twice:
+        raise ResourceError(f"{twice[0]} is in environment_variables and in secret_environment_variables")
     concurrency, cpu = service.get("maxInstanceRequestConcurrency", 1), service.get("availableCpu", "1")
     if concurrency > 1 and float(cpu) < 1:
         raise ResourceError(
@@ -131,6 +135,7 @@ ROWS: Final = (
                 **nested("availableCpu", "availableMemory", "timeoutSeconds", "minInstanceCount"),
                 **nested("maxInstanceCount", "maxInstanceRequestConcurrency", "ingressSettings"),
                 **nested("allTrafficOnLatestRevision", "serviceAccountEmail", "environmentVariables"),
+                "secretEnvironmentVariables": nested("key", "projectId", "secret", "version"),
                 "directVpcEgress": None,
                 "directVpcNetworkInterfaces": nested("network", "subnetwork", "tags"),
             },

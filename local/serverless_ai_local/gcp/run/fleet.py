@@ -17,9 +17,11 @@ from serverless_ai_local.functions.guard import Guard
 from serverless_ai_local.gcp import types
 from serverless_ai_local.gcp.registry import Registry
 from serverless_ai_local.gcp.run.function import Function
-from serverless_ai_local.gcp.run.instance import Instance
+from serverless_ai_local.gcp.run.instance import Instance, StartError
 from serverless_ai_local.gcp.run.log import Logs
+from serverless_ai_local.gcp.run.secret_variables import SecretError, filled_in
 from serverless_ai_local.gcp.services.metadata import MetadataServer
+from serverless_ai_local.gcp.services.secret_manager import SecretManager
 from serverless_ai_local.gcp.tokens import GoogleTokens
 
 IDLE_S: Final = 900.0
@@ -36,8 +38,15 @@ class NoInstanceError(Exception):
 class Fleet:
     """Hands out instances; up to the deployed concurrency share one."""
 
-    def __init__(self, registry: Registry, tokens: GoogleTokens, services: Mapping[str, str]) -> None:
-        self._registry, self._tokens, self._services = registry, tokens, services
+    def __init__(
+        self,
+        registry: Registry,
+        tokens: GoogleTokens,
+        secrets: SecretManager,
+        services: Mapping[str, str],
+    ) -> None:
+        self._registry, self._tokens = registry, tokens
+        self._secrets, self._services = secrets, services
         self._root = Path(tempfile.mkdtemp(prefix="serverless-ai-run-"))
         self._guard: Guard | None = None
         """Started with the first instance."""
@@ -117,6 +126,7 @@ class Fleet:
             return max(places, key=lambda one: one.in_flight)
         if len(current) >= function.most_instances:
             return None
+        secrets = self._filled_in(function)
         metadata = MetadataServer(self._tokens, function.email, function.project, function.region)
         try:
             made = Instance(
@@ -124,6 +134,7 @@ class Fleet:
                 self._root,
                 metadata,
                 self._services,
+                secrets=secrets,
                 guard=self._guarded(),
                 log=lambda line: self.logs.add(function.name, line),
             )
@@ -132,6 +143,14 @@ class Fleet:
             raise
         self._instances[function.uid].append(made)
         return made
+
+    def _filled_in(self, function: Function) -> dict[str, str]:
+        """The secrets among its variables, anew for each instance. Raises `StartError`."""
+        plain = len(function.environment)
+        try:
+            return filled_in(function.secrets, self._secrets, function.email, after=plain)
+        except SecretError as error:
+            raise StartError(str(error)) from error
 
     def _guarded(self) -> Guard:
         if self._guard is None:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from serverless_ai_local.gcp import types
-from serverless_ai_local.gcp.registry import Deployed, Registry
+from serverless_ai_local.gcp.project import NUMBER
+from serverless_ai_local.gcp.registry import Deployed, Registry, Values
+
+
+class SecretVariable(NamedTuple):
+    """A variable that is filled in when an instance starts."""
+
+    key: str
+    project: str
+    secret: str
+    version: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +34,7 @@ class Function:
     email: str
     """Of the account it runs as."""
     environment: Mapping[str, str]
+    secrets: tuple[SecretVariable, ...]
     timeout_s: float
     concurrency: int
     most_instances: int
@@ -61,9 +73,24 @@ def read(registry: Registry, deployed: Deployed) -> Function:
         entry_point=build["entryPoint"],
         email=service["serviceAccountEmail"],
         environment=service.get("environmentVariables", {}),
+        secrets=secret_variables(service, deployed.project),
         timeout_s=float(service.get("timeoutSeconds", 60)),
         concurrency=int(service.get("maxInstanceRequestConcurrency", 1)),
         most_instances=int(service.get("maxInstanceCount", 100)),
         source=source.content,
         settings=json.dumps(kept, sort_keys=True),
+    )
+
+
+def secret_variables(service: Values, project: str) -> tuple[SecretVariable, ...]:
+    """Those of a service configuration; `project` is the function's, which its number means as well."""
+    given: Sequence[Mapping[str, str]] = service.get("secretEnvironmentVariables", ())
+    return tuple(
+        SecretVariable(
+            key=one["key"],
+            project=project if one.get("projectId", NUMBER) == NUMBER else one["projectId"],
+            secret=one["secret"],
+            version=one["version"],
+        )
+        for one in given
     )

@@ -40,10 +40,12 @@ class Instance:
         metadata: MetadataServer,
         services: Mapping[str, str],
         *,
+        secrets: Mapping[str, str],
         guard: Guard,
         log: Callable[[str], None],
     ) -> None:
-        """`services` are variables that point official libraries at this machine; `log` gets each line.
+        """`services` are variables that point official libraries at this machine; `secrets` are
+        variables that only its process knows; `log` gets each line.
 
         Raises `StartError` for a source that cannot be unpacked.
         """
@@ -58,7 +60,7 @@ class Instance:
         self._process = subprocess.Popen(
             [*command, f"--port={self.port}", f"--target={function.entry_point}"],
             cwd=self._root,
-            env={**function.environment, **services, **self._variables()},
+            env={**function.environment, **secrets, **services, **self._variables()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

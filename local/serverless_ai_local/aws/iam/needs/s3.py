@@ -17,6 +17,13 @@ def _object(action: str) -> Rule:
     return rule
 
 
+def _put(parameters: Parameters, place: Place) -> list[Need]:
+    """A write that depends on what is there tells of it (S3 user guide, conditional writes)."""
+    resource = f"arn:aws:s3:::{parameters['Bucket']}/{parameters['Key']}"
+    actions = ["s3:PutObject", *(["s3:GetObject"] if parameters.get("IfMatch") else [])]
+    return [Need(action=action, resource=resource) for action in actions]
+
+
 def _bucket(action: str) -> Rule:
     def rule(parameters: Parameters, place: Place) -> list[Need]:
         context: dict[str, Sequence[str]] = {}
@@ -46,10 +53,9 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("s3", "DeleteObject"): _object("s3:DeleteObject"),
     ("s3", "DeleteObjects"): _delete_many,
     ("s3", "CopyObject"): _copy,
-    **{
-        ("s3", name): _object("s3:PutObject")
-        for name in ("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
-    },
+    ("s3", "PutObject"): _put,
+    ("s3", "CompleteMultipartUpload"): _put,
+    **{("s3", name): _object("s3:PutObject") for name in ("CreateMultipartUpload", "UploadPart")},
     ("s3", "AbortMultipartUpload"): _object("s3:AbortMultipartUpload"),
     **{("s3", name): _bucket("s3:ListBucket") for name in ("ListObjects", "ListObjectsV2", "HeadBucket")},
     ("s3", "GetBucketLocation"): _bucket("s3:GetBucketLocation"),

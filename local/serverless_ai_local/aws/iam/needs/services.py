@@ -17,6 +17,18 @@ def _queue(action: str) -> Rule:
     return rule
 
 
+def _move(parameters: Parameters, place: Place) -> list[Need]:
+    """A task that moves messages takes and sends them as whoever starts it."""
+    source, destination = str(parameters["SourceArn"]), parameters.get("DestinationArn")
+    actions = ("StartMessageMoveTask", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+    needs = [Need(action=f"sqs:{action}", resource=source) for action in actions]
+    return [*needs, *([Need(action="sqs:SendMessage", resource=str(destination))] if destination else [])]
+
+
+def _moves(parameters: Parameters, place: Place) -> list[Need]:
+    return [Need(action="sqs:ListMessageMoveTasks", resource=str(parameters["SourceArn"]))]
+
+
 def _topic(parameters: Parameters, place: Place) -> list[Need]:
     target = parameters.get("TopicArn") or parameters.get("TargetArn") or "*"
     return [Need(action="sns:Publish", resource=str(target))]
@@ -86,6 +98,8 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("sqs", "ChangeMessageVisibility"): _queue("sqs:ChangeMessageVisibility"),
     ("sqs", "ChangeMessageVisibilityBatch"): _queue("sqs:ChangeMessageVisibility"),
     ("sqs", "GetQueueAttributes"): _queue("sqs:GetQueueAttributes"),
+    ("sqs", "StartMessageMoveTask"): _move,
+    ("sqs", "ListMessageMoveTasks"): _moves,
     ("sqs", "GetQueueUrl"): on("sqs:GetQueueUrl", "sqs", "{QueueName}"),
     ("sns", "Publish"): _topic,
     ("sns", "PublishBatch"): _topic,

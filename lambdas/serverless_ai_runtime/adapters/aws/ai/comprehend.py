@@ -1,0 +1,80 @@
+"""Entities of text and whether it is unfit, by Comprehend, in pieces that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from serverless_ai_runtime.adapters.aws.ai.source import judged, no_jobs
+from serverless_ai_runtime.adapters.aws.service import Service
+from serverless_ai_runtime.core.event_pipeline.ports import Source
+from serverless_ai_runtime.core.event_pipeline.texts import pieces, text_of
+from serverless_ai_runtime.core.ports import Deadline
+
+_TARGET: Final = "Comprehend_20171127"
+ENTITY_BYTES: Final = 100_000
+"""Of one text of DetectEntities (Comprehend developer guide, quotas, 2026-11)."""
+SEGMENT_BYTES: Final = 1_000
+SEGMENTS: Final = 10
+"""Of DetectToxicContent: segments of a kilobyte, ten in a call (the same page)."""
+
+
+class Entities:
+    """Entities of text in `language`."""
+
+    def __init__(self, service: Service, language: str) -> None:
+        self._service, self._language = service, language
+
+    def analyse(self, source: Source, deadline: Deadline) -> dict[str, Any]:
+        found: dict[tuple[str, str], float] = {}
+        for piece in pieces(text_of(source, deadline), ENTITY_BYTES):
+            request = {"Text": piece, "LanguageCode": self._language}
+            with judged():
+                answer = self._service.post_json("DetectEntities", _TARGET, request, deadline, version="1.1")
+            for entity in answer.get("Entities") or ():
+                key = (str(entity["Type"]), str(entity["Text"]))
+                found[key] = max(found.get(key, 0.0), float(entity["Score"]))
+        return {
+            "entities": [
+                {"type": kind, "text": text, "score": round(score, 4)}
+                for (kind, text), score in found.items()
+            ]
+        }
+
+    def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
+        return no_jobs("Comprehend")(handle)
+
+
+class Toxicity:
+    """Categories of unfit text from `threshold` percent on. English only, as the service is."""
+
+    def __init__(self, service: Service, threshold: int) -> None:
+        self._service, self._threshold = service, threshold
+
+    def analyse(self, source: Source, deadline: Deadline) -> dict[str, Any]:
+        scores: dict[str, float] = {}
+        segments = list(pieces(text_of(source, deadline), SEGMENT_BYTES))
+        for batch in _batches(segments):
+            request = {"TextSegments": [{"Text": one} for one in batch], "LanguageCode": "en"}
+            with judged():
+                answer = self._service.post_json(
+                    "DetectToxicContent", _TARGET, request, deadline, version="1.1"
+                )
+            for result in answer.get("ResultList") or ():
+                for label in result.get("Labels") or ():
+                    name = str(label["Name"])
+                    scores[name] = max(scores.get(name, 0.0), float(label["Score"]))
+        categories = [
+            {"name": name, "score": round(score, 4)}
+            for name, score in scores.items()
+            if score * 100 >= self._threshold
+        ]
+        return {"flagged": bool(categories), "categories": categories}
+
+    def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
+        return no_jobs("Comprehend")(handle)
+
+
+def _batches(segments: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(segments), SEGMENTS):
+        yield segments[start : start + SEGMENTS]

@@ -1,0 +1,57 @@
+"""What is in an image, and whether it is unfit, by Rekognition."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from serverless_ai_runtime.adapters.aws.ai.comprehend import Toxicity
+from serverless_ai_runtime.adapters.aws.ai.source import in_bucket, judged, no_jobs
+from serverless_ai_runtime.adapters.aws.service import Service
+from serverless_ai_runtime.core.event_pipeline.ports import Source
+from serverless_ai_runtime.core.ports import Deadline
+
+_TARGET: Final = "RekognitionService"
+
+
+class ImageLabels:
+    """Labels of at least `min_confidence` percent."""
+
+    def __init__(self, service: Service, min_confidence: int) -> None:
+        self._service, self._min_confidence = service, min_confidence
+
+    def analyse(self, source: Source, deadline: Deadline) -> dict[str, Any]:
+        request = {"Image": in_bucket(source, "Rekognition"), "MinConfidence": self._min_confidence}
+        with judged():
+            answer = self._service.post_json("DetectLabels", _TARGET, request, deadline, version="1.1")
+        labels = [
+            {"name": label["Name"], "confidence": round(label["Confidence"] / 100, 4)}
+            for label in answer.get("Labels") or ()
+        ]
+        return {"labels": labels}
+
+    def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
+        return no_jobs("Rekognition")(handle)
+
+
+class Moderation:
+    """Images by Rekognition, text by Comprehend; a category counts from `threshold` percent on."""
+
+    def __init__(self, service: Service, text: Toxicity, threshold: int) -> None:
+        self._service, self._text, self._threshold = service, text, threshold
+
+    def analyse(self, source: Source, deadline: Deadline) -> dict[str, Any]:
+        if not source.name.lower().endswith((".png", ".jpg", ".jpeg")):
+            return self._text.analyse(source, deadline)
+        request = {"Image": in_bucket(source, "Rekognition"), "MinConfidence": self._threshold}
+        with judged():
+            answer = self._service.post_json(
+                "DetectModerationLabels", _TARGET, request, deadline, version="1.1"
+            )
+        categories = [
+            {"name": label["Name"], "score": round(label["Confidence"] / 100, 4)}
+            for label in answer.get("ModerationLabels") or ()
+        ]
+        return {"flagged": bool(categories), "categories": categories}
+
+    def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
+        return no_jobs("Rekognition")(handle)

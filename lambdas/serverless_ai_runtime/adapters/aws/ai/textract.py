@@ -1,0 +1,72 @@
+"""Text of scans by Textract: at once for an image, by a job for what may have many pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from serverless_ai_runtime.adapters.aws.ai.source import in_bucket, judged
+from serverless_ai_runtime.adapters.aws.service import Service
+from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
+from serverless_ai_runtime.core.ports import Deadline
+
+LOOK_AFTER_S: Final = 900.0
+"""If no event has told the end of a job by then: the longest delay of an SQS message."""
+_TARGET: Final = "Textract"
+_JOBS: Final = (".pdf", ".tif", ".tiff")
+"""Files that may have more than one page."""
+
+
+class Ocr:
+    """Jobs tell their end to the topic `topic`, with the role `role`."""
+
+    def __init__(self, service: Service, topic: str, role: str) -> None:
+        self._service, self._topic, self._role = service, topic, role
+
+    def analyse(self, source: Source, deadline: Deadline) -> dict[str, Any] | Started:
+        where = in_bucket(source, "Textract")
+        with judged():
+            if source.name.lower().endswith(_JOBS):
+                return self._start(where, source.token, deadline)
+            answer = self._call("DetectDocumentText", {"Document": where}, deadline)
+        return _value([answer])
+
+    def collect(self, handle: str, deadline: Deadline) -> dict[str, Any] | Started:
+        pages: list[dict[str, Any]] = []
+        following: dict[str, str] = {}
+        while True:
+            with judged():
+                answer = self._call("GetDocumentTextDetection", {"JobId": handle, **following}, deadline)
+            status = answer.get("JobStatus")
+            if status == "IN_PROGRESS":
+                return Started(handle, LOOK_AFTER_S)
+            if status != "SUCCEEDED":
+                why = answer.get("StatusMessage") or "no reason given"
+                raise Unprocessable("job_failed", f"Textract ended the job with {status}: {why}")
+            pages.append(answer)
+            if not answer.get("NextToken"):
+                return _value(pages)
+            following = {"NextToken": answer["NextToken"]}
+
+    def _start(self, where: Mapping[str, Any], token: str, deadline: Deadline) -> Started:
+        request = {
+            "DocumentLocation": where,
+            "ClientRequestToken": token,
+            "JobTag": token,
+            "NotificationChannel": {"SNSTopicArn": self._topic, "RoleArn": self._role},
+        }
+        answer = self._call("StartDocumentTextDetection", request, deadline)
+        return Started(str(answer["JobId"]), LOOK_AFTER_S)
+
+    def _call(self, operation: str, request: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
+        return self._service.post_json(operation, _TARGET, request, deadline, version="1.1")
+
+
+def _value(answers: list[dict[str, Any]]) -> dict[str, Any]:
+    lines: dict[int, list[str]] = {}
+    for answer in answers:
+        for block in answer.get("Blocks") or ():
+            if block.get("BlockType") == "LINE":
+                lines.setdefault(int(block.get("Page", 1)), []).append(str(block.get("Text", "")))
+    pages = [{"page": page, "text": "\n".join(lines[page])} for page in sorted(lines)]
+    return {"text": "\n\n".join(page["text"] for page in pages), "pages": pages}

@@ -1,0 +1,116 @@
+"""Messages of the event pipeline's queue on AWS -> deliveries: what each sender's message looks like."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from serverless_ai_runtime.adapters.aws.sqs import REASON
+from serverless_ai_runtime.core.event_pipeline.ports import MESSAGE, OBJECT, Delivery, Item, JobNews
+from serverless_ai_runtime.core.objects import ObjectRef
+from serverless_ai_runtime.edge import UnknownEventError, event_message
+
+ORDER_DIGITS: Final = 40
+"""A sequencer is a hexadecimal number of any length: padded, the later one compares greater as text."""
+_TOKEN_CHARS: Final = 32
+
+
+def delivery(record: Mapping[str, Any], uploads: str) -> Delivery:
+    """One record of an SQS event. `uploads` is the bucket that messages may refer to."""
+    body = str(record["body"])
+    try:
+        news = _news(body, str(record["messageId"]), uploads)
+    except UnknownEventError as error:
+        news = error
+    return Delivery(
+        handle=str(record["messageId"]),
+        attempt=int(record.get("attributes", {}).get("ApproximateReceiveCount", "1")),
+        body=body,
+        news=news,
+        redriven=REASON in record.get("messageAttributes", {}),
+    )
+
+
+def _news(body: str, message_id: str, uploads: str) -> Item | JobNews:
+    """What a message says. Text that is no JSON object is an item as it stands."""
+    value = _object(body)
+    if value is None:
+        return Item(MESSAGE, message_id, "queue", text=body)
+    if "detail-type" in value and "detail" in value:
+        return _event(value)
+    if value.get("Type") == "Notification" and "TopicArn" in value:
+        return _notification(value)
+    if set(value) == {"job", "handle"}:
+        return JobNews(str(value["job"]), str(value["handle"]))
+    if value.get("source") == "schedule" and "message" in value:
+        return Item(MESSAGE, str(value.get("id") or message_id), "schedule", text=str(value["message"]))
+    return message(value, message_id, "queue", uploads)
+
+
+def message(value: Mapping[str, Any], message_id: str, source: str, uploads: str) -> Item:
+    """A message of a producer: an item, or `{"object": {"key"}}` for one that was too large for a queue."""
+    claim = value.get("object")
+    if set(value) <= {"object", "id"} and isinstance(claim, dict):
+        key = cast("dict[str, Any]", claim).get("key")
+        if not isinstance(key, str) or not key or not uploads:
+            raise UnknownEventError(
+                'a message that refers to an object must be like {"object": {"key": "in/a.txt"}}, '
+                "and the pipeline must have a bucket of uploads"
+            )
+        return Item(OBJECT, f"{uploads}/{key}#{message_id}", source, ref=ObjectRef(uploads, key))
+    own = value.get("id")
+    return Item(
+        MESSAGE, own if isinstance(own, str) and own else message_id, source, text=event_message(value)
+    )
+
+
+def _event(event: Mapping[str, Any]) -> Item | JobNews:
+    """An event of EventBridge."""
+    kind, detail = (event.get("source"), event["detail-type"]), event["detail"]
+    try:
+        if kind == ("aws.s3", "Object Created"):
+            return _uploaded(detail)
+        if kind == ("aws.transcribe", "Transcribe Job State Change"):
+            name = str(detail["TranscriptionJobName"])
+            failed = detail["TranscriptionJobStatus"] == "FAILED"
+            reason = str(detail.get("FailureReason") or "Transcribe gave no reason") if failed else ""
+            return JobNews(name[-_TOKEN_CHARS:], name, reason)
+        return Item(MESSAGE, str(event["id"]), "bus", text=event_message(detail))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UnknownEventError(f"an event {kind} of EventBridge without {error}") from None
+
+
+def _uploaded(detail: Mapping[str, Any]) -> Item:
+    found = detail["object"]
+    ref = ObjectRef(str(detail["bucket"]["name"]), str(found["key"]))
+    return Item(
+        OBJECT,
+        f"{ref.container}/{ref.key}",
+        "upload",
+        str(found["etag"]),
+        str(found["sequencer"]).zfill(ORDER_DIGITS),
+        ref,
+        int(found.get("size", 0)),
+    )
+
+
+def _notification(envelope: Mapping[str, Any]) -> Item | JobNews:
+    """A message of a topic; Textract tells the end of a job this way."""
+    text, topic_id = str(envelope.get("Message", "")), str(envelope.get("MessageId", ""))
+    value = _object(text)
+    if value is None:
+        return Item(MESSAGE, topic_id, "topic", text=text)
+    if {"JobId", "Status", "API", "JobTag"} <= set(value):
+        failed = value["Status"] not in ("SUCCEEDED", "PARTIAL_SUCCESS")
+        reason = f"Textract ended the job with {value['Status']}" if failed else ""
+        return JobNews(str(value["JobTag"]), str(value["JobId"]), reason)
+    return message(value, topic_id, "topic", "")
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        value: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None

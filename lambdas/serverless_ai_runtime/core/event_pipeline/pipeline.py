@@ -1,0 +1,316 @@
+"""The event pipeline: every delivery ends as one result, one dead letter, or comes again.
+
+Deliveries are at least once and in any order. An item's version is worked on by one delivery at a time, its
+result is written before it is recorded as done, and its dead letter before it is recorded as dead: after a
+crash in between, the next delivery does that last step again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from serverless_ai_runtime.core.event_pipeline.ledger import (
+    DEAD,
+    DONE,
+    JOB_S,
+    SUPERSEDED,
+    WAITING,
+    Entry,
+    InProgress,
+    Job,
+    Ledger,
+)
+from serverless_ai_runtime.core.event_pipeline.ports import (
+    DeadLetters,
+    Delivery,
+    Item,
+    JobNews,
+    Later,
+    Outcome,
+    Output,
+    Processor,
+    Retry,
+    Source,
+    Started,
+    Unprocessable,
+)
+from serverless_ai_runtime.core.event_pipeline.results import Results
+from serverless_ai_runtime.core.objects import ObjectChanged, ObjectMissing, ObjectStore, ObjectTooLarge
+from serverless_ai_runtime.core.ports import (
+    Deadline,
+    Journal,
+    Publisher,
+    ServiceError,
+    VersionConflict,
+    World,
+)
+
+CRASHES: Final = 3
+"""So often an item may take the function down with it before it is buried."""
+KEPT_S: Final = 3.0
+KEPT_SHARE: Final = 0.2
+"""Time kept after processing for storing what came out: the smaller of both."""
+FIRST_RETRY_S: Final = 4.0
+LONGEST_RETRY_S: Final = 600.0
+
+
+class Limits(NamedTuple):
+    max_attempts: int
+    """Deliveries after which an item that keeps failing is buried."""
+    max_bytes: int
+    """Of an object that is read."""
+    input_microusd: int
+    output_microusd: int
+    """Price of a million tokens, in millionths of a dollar; 0 = not known."""
+
+
+class Around(NamedTuple):
+    """What the pipeline works with, beside its processor."""
+
+    ledger: Ledger
+    inputs: ObjectStore
+    results: Results
+    announcements: Publisher
+    dead_letters: DeadLetters
+    limits: Limits
+    world: World
+    later: Later | None = None
+    """None where the queue cannot delay a message."""
+
+
+class _Work(NamedTuple):
+    """An item that this invocation holds the lease of."""
+
+    delivery: Delivery
+    item: Item
+    entry: Entry
+
+
+class UnknownJob(Exception):
+    """News of a job that this pipeline has not started, or whose start is not recorded yet."""
+
+
+class EventPipeline:
+    """The pattern's core."""
+
+    def __init__(self, processor: Processor, around: Around) -> None:
+        self._processor, self._around = processor, around
+        self._ledger, self._results, self._world = around.ledger, around.results, around.world
+        self._limits = around.limits
+
+    def process(self, deliveries: Sequence[Delivery], deadline: Deadline, journal: Journal) -> list[Retry]:
+        """Work on a batch; what is not in the list is done and may be deleted from the queue."""
+        retries: list[Retry] = []
+        works: list[_Work] = []
+        for delivery in deliveries:
+            try:
+                work = self._begin(delivery, deadline, journal)
+            except Exception as error:
+                retries += self._failed(delivery, None, error, deadline, journal)
+            else:
+                works += [work] if work else []
+        if works:
+            retries += self._work(works, deadline, journal)
+        journal.note(
+            deliveries=len(deliveries),
+            retries=len(retries),
+            attempt=max((delivery.attempt for delivery in deliveries), default=0),
+        )
+        return retries
+
+    # -- before the processor ---------------------------------------------------------------------
+    def _begin(self, delivery: Delivery, deadline: Deadline, journal: Journal) -> _Work | None:
+        """The lease of an item to be processed; None if there is nothing (more) to do."""
+        news = delivery.news
+        if isinstance(news, Exception):
+            raise Unprocessable("unknown_message", str(news))
+        if isinstance(news, JobNews):
+            self._job_news(delivery, news, deadline, journal)
+            return None
+        if news.ref is not None and self._results.holds(news.ref):
+            journal.warn("a result of this pipeline came in as an input; it is dropped", item=news.id)
+            return None
+        entry = self._ledger.claim(news, deadline, redriven=delivery.redriven)
+        if entry.ended or entry.state == WAITING:
+            journal.note(duplicate=True)
+            return None
+        if entry.crashes >= CRASHES:
+            reason = f"the function died {entry.crashes} times while it worked on this item"
+            self._bury(delivery, entry, Unprocessable("crashed", reason), deadline, journal)
+            return None
+        if self._results.superseded(news, deadline):
+            self._end(entry, SUPERSEDED, {}, deadline)
+            return None
+        if self._processor.starts_jobs:
+            self._ledger.remember_job(entry.token, Job(news, delivery.body), deadline)
+        return _Work(delivery, news, entry)
+
+    def _source(self, work: _Work, deadline: Deadline) -> Source:
+        item = work.item
+        name = item.ref.key.rpartition("/")[2] if item.ref else ""
+        return Source(name, item.ref, partial(self._load, item, deadline), item.text, work.entry.token)
+
+    def _load(self, item: Item, deadline: Deadline, most: int) -> bytes:
+        if item.ref is None:
+            return item.text.encode("utf-8", "replace")
+        limit = min(most, self._limits.max_bytes)
+        if item.size > limit:
+            raise Unprocessable("too_large", f"the object has {item.size} bytes; at most {limit} are allowed")
+        try:
+            return self._around.inputs.get(item.ref, deadline, version=item.version, max_bytes=limit)
+        except ObjectTooLarge as error:
+            raise Unprocessable("too_large", str(error)) from None
+        except ObjectMissing:
+            raise Unprocessable("object_missing", "the object was deleted before it was processed") from None
+
+    # -- the processor ----------------------------------------------------------------------------
+    def _work(self, works: Sequence[_Work], deadline: Deadline, journal: Journal) -> list[Retry]:
+        kept = deadline.minus(min(KEPT_S, KEPT_SHARE * deadline.remaining()))
+        sources = [self._source(work, kept) for work in works]
+        try:
+            outcomes = self._processor.process(sources, kept, journal)
+        except Exception as error:
+            outcomes: list[Outcome] = [error] * len(works)
+        usages = [outcome.usage for outcome in outcomes if isinstance(outcome, Output)]
+        journal.note(
+            processor=self._processor.name,
+            items=len(works),
+            input_tokens=sum(usage.input_tokens for usage in usages),
+            output_tokens=sum(usage.output_tokens for usage in usages),
+        )
+        retries: list[Retry] = []
+        for work, outcome in zip(works, outcomes, strict=True):
+            try:
+                self._settle(work, outcome, deadline)
+            except Exception as error:
+                retries += self._failed(work.delivery, work.entry, error, deadline, journal)
+        return retries
+
+    def _settle(self, work: _Work, outcome: Outcome, deadline: Deadline) -> None:
+        if isinstance(outcome, ObjectChanged):  # its newer content has an event of its own
+            self._end(work.entry, SUPERSEDED, {}, deadline)
+        elif isinstance(outcome, Exception):
+            raise outcome
+        elif isinstance(outcome, Started):
+            given_up_at = self._world.now() + JOB_S
+            entry = self._ledger.write(work.entry._replace(state=WAITING, lease_until=given_up_at), deadline)
+            self._look_later(entry, outcome, deadline)
+        else:
+            self._store(work.item, work.entry, outcome, deadline)
+
+    def _store(self, item: Item, entry: Entry, output: Output, deadline: Deadline) -> None:
+        """Write the result, announce it, record it: in this order, each of which may be done again."""
+        about = {
+            "item": {"kind": item.kind, "id": item.id, "version": item.version, "source": item.source},
+            "processor": self._processor.name,
+            "processor_version": self._processor.version,
+            "usage": self._usage(output),
+        }
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._world.now()))
+        result = {"status": DONE, **about, "finished_at": moment, "output": output.value}
+        if not self._results.save(item, result, deadline):
+            self._end(entry, SUPERSEDED, {}, deadline)
+            return
+        where = {"result": self._results.ref(item)._asdict()}
+        self._around.announcements.publish({"id": entry.token, "status": DONE, **about, **where}, deadline)
+        self._end(entry, DONE, {**about, "finished_at": moment, **where}, deadline)
+
+    def _usage(self, output: Output) -> dict[str, Any]:
+        usage, limits = output.usage, self._limits
+        known = limits.input_microusd or limits.output_microusd
+        microusd = usage.input_tokens * limits.input_microusd + usage.output_tokens * limits.output_microusd
+        return {**usage._asdict(), "cost_usd": round(microusd / 1e12, 9) if known else None}
+
+    # -- jobs -------------------------------------------------------------------------------------
+    def _look_later(self, entry: Entry, started: Started, deadline: Deadline) -> None:
+        if self._around.later is not None and started.look_after_s:
+            look = {"job": entry.token, "handle": started.handle}
+            self._around.later.send(look, started.look_after_s, deadline)
+
+    def _job_news(self, delivery: Delivery, news: JobNews, deadline: Deadline, journal: Journal) -> None:
+        """A job has ended, or it is time to look whether it has. News of jobs that ended is old."""
+        job = self._ledger.job(news.token, deadline)
+        if job is None:
+            raise UnknownJob(f"a job with the token {news.token} was not started by this pipeline")
+        entry = self._ledger.find(job.item, deadline)
+        if entry.ended or entry.token != news.token:
+            journal.note(duplicate=True)
+            return
+        held = entry.held(self._world.now())
+        if held:
+            raise InProgress(held)
+        try:
+            self._collect(job.item, entry, news, deadline)
+        except Exception as error:
+            if not isinstance(error, Unprocessable) and delivery.attempt < self._limits.max_attempts:
+                raise
+            began = delivery._replace(body=job.body)
+            self._bury(began, entry, _final(error), deadline, journal)
+
+    def _collect(self, item: Item, entry: Entry, news: JobNews, deadline: Deadline) -> None:
+        if news.failure:
+            raise Unprocessable("job_failed", news.failure)
+        outcome = self._processor.collect(news.handle, deadline)
+        if isinstance(outcome, Output):
+            self._store(item, entry, outcome, deadline)
+        elif entry.state == WAITING and self._world.now() > entry.lease_until:
+            raise Unprocessable("job_unfinished", f"the job took more than {JOB_S // 3600} h")
+        else:
+            self._look_later(entry, outcome, deadline)
+
+    # -- failures ---------------------------------------------------------------------------------
+    def _failed(
+        self,
+        delivery: Delivery,
+        entry: Entry | None,
+        error: Exception,
+        deadline: Deadline,
+        journal: Journal,
+    ) -> list[Retry]:
+        """Bury what is final or has failed too often; everything else comes again."""
+        if isinstance(error, InProgress):
+            return [Retry(delivery.handle, error.after_s)]
+        if isinstance(error, Unprocessable) or delivery.attempt >= self._limits.max_attempts:
+            try:
+                self._bury(delivery, entry, _final(error), deadline, journal)
+            except Exception as failed:
+                journal.warn("dead letter not sent; the item comes again", cause=failed)
+                return [Retry(delivery.handle, LONGEST_RETRY_S)]
+            return []
+        journal.warn("item failed", attempt=delivery.attempt, cause=error)
+        if entry is not None:
+            self._ledger.release(entry, deadline, journal)
+        return [Retry(delivery.handle, self._pause(delivery.attempt, error))]
+
+    def _pause(self, attempt: int, error: Exception) -> float:
+        """Seconds until the next attempt: doubling, with jitter, and no sooner than the service asked for."""
+        asked = error.retry_after_s if isinstance(error, ServiceError) else 0.0
+        longest = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (attempt - 1))
+        return max(asked, longest * (0.5 + self._world.random() / 2))
+
+    def _bury(
+        self,
+        delivery: Delivery,
+        entry: Entry | None,
+        error: Unprocessable,
+        deadline: Deadline,
+        journal: Journal,
+    ) -> None:
+        self._around.dead_letters.bury(delivery, error.code, str(error), deadline)
+        journal.note(dead_letter=error.code)
+        if entry is not None:
+            self._end(entry, DEAD, {"code": error.code, "reason": str(error)}, deadline)
+
+    def _end(self, entry: Entry, state: str, outcome: Mapping[str, Any], deadline: Deadline) -> None:
+        """Record the end. Who lost the lease meanwhile leaves the record to its new owner."""
+        with suppress(VersionConflict):
+            self._ledger.write(entry._replace(state=state, outcome=dict(outcome)), deadline)
+
+
+def _final(error: Exception) -> Unprocessable:
+    """The reason on a dead letter."""
+    return error if isinstance(error, Unprocessable) else Unprocessable(type(error).__name__, str(error))

@@ -1,0 +1,179 @@
+"""The event pipeline's world on AWS, through boto3 only: the same for CDK and Pulumi."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from world import eventually
+
+from serverless_ai_local.launch import RunningCloud
+
+REGION, ACCOUNT = "us-east-1", "123456789012"
+PREFIX = "results/"
+SOURCE = "serverless-ai.event-pipeline"
+
+
+@dataclass(kw_only=True)
+class PipelineAwsWorld:
+    """`outputs` holds `<variant>_<output>` of every variant."""
+
+    target: str
+    cloud: RunningCloud
+    outputs: Mapping[str, str]
+    _completions: list[dict[str, Any]] = field(default_factory=list)
+    _watched: str = ""
+    _results: dict[tuple[str, str], tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    """What was read before, with its etag: a thousand results are looked at again and again."""
+
+    # -- sources ----------------------------------------------------------------------------------
+    def upload(
+        self, key: str, body: bytes, *, variant: str = "main", content_type: str = "application/octet-stream"
+    ) -> None:
+        self.cloud.client("s3").put_object(
+            Bucket=self.outputs[f"{variant}_uploads"], Key=key, Body=body, ContentType=content_type
+        )
+
+    def delete(self, key: str, *, variant: str = "main") -> None:
+        self.cloud.client("s3").delete_object(Bucket=self.outputs[f"{variant}_uploads"], Key=key)
+
+    @contextmanager
+    def held(self, *, duplicates: float = 0.0, seed: int = 1) -> Iterator[None]:
+        self.cloud.admin("POST", "events/hold")
+        try:
+            yield
+        finally:
+            self.cloud.admin("POST", "events/release", {"duplicates": duplicates, "seed": seed})
+
+    def send(self, body: str, *, variant: str = "main") -> None:
+        self.cloud.client("sqs").send_message(QueueUrl=self.outputs[f"{variant}_queue"], MessageBody=body)
+
+    def publish(self, body: str, attributes: Mapping[str, str]) -> None:
+        self.cloud.client("sns").publish(
+            TopicArn=self.outputs["invoices_topic"],
+            Message=body,
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+            },
+        )
+
+    def emit(self, source: str, detail: Mapping[str, Any]) -> None:
+        entry = {"Source": source, "DetailType": "OrderPlaced", "Detail": json.dumps(detail)}
+        answer = self.cloud.client("events").put_events(Entries=[entry])
+        assert answer["FailedEntryCount"] == 0, answer
+
+    def fire_schedule(self) -> None:
+        self.cloud.admin("POST", f"schedules/default/{self.outputs['main_schedule_name']}/fire")
+
+    # -- what comes out ---------------------------------------------------------------------------
+    def results(self, variant: str = "main") -> dict[str, dict[str, Any]]:
+        s3, bucket = self.cloud.client("s3"), self.outputs[f"{variant}_results"]
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=PREFIX)
+        now: dict[str, tuple[str, dict[str, Any]]] = {}
+        for found in (found for page in pages for found in page.get("Contents", [])):
+            key, etag = found["Key"], found["ETag"]
+            seen = self._results.get((bucket, key))
+            if seen is None or seen[0] != etag:
+                seen = etag, json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+                self._results[bucket, key] = seen
+            now[key.removeprefix(PREFIX).removesuffix(".json")] = seen
+        return {key: value for key, (_, value) in now.items()}
+
+    def completions(self, variant: str = "main") -> list[dict[str, Any]]:
+        """By a rule of the scenario's own on the bus, with a queue behind it."""
+        sqs = self.cloud.client("sqs")
+        while found := sqs.receive_message(QueueUrl=self._watch(), MaxNumberOfMessages=10).get("Messages"):
+            self._completions += [json.loads(message["Body"]) for message in found]
+            for message in found:
+                sqs.delete_message(QueueUrl=self._watch(), ReceiptHandle=message["ReceiptHandle"])
+        bucket = self.outputs[f"{variant}_results"]
+        return [
+            event["detail"] for event in self._completions if event["detail"]["result"]["container"] == bucket
+        ]
+
+    def _watch(self) -> str:
+        if not self._watched:
+            sqs, events = self.cloud.client("sqs"), self.cloud.client("events")
+            name = "scenario-completions"
+            self._watched = sqs.create_queue(QueueName=name)["QueueUrl"]
+            arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+            allowed = {
+                "Effect": "Allow",
+                "Principal": {"Service": "events.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": arn,
+            }
+            policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+            sqs.set_queue_attributes(QueueUrl=self._watched, Attributes={"Policy": policy})
+            events.put_rule(Name=name, EventPattern=json.dumps({"source": [SOURCE]}))
+            events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+        return self._watched
+
+    def dead_letters(self, variant: str = "main") -> list[dict[str, Any]]:
+        sqs, url = self.cloud.client("sqs"), self.outputs[f"{variant}_dead_letters"]
+        letters, handles = [], []
+        while found := sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60, MessageAttributeNames=["All"]
+        ).get("Messages"):
+            for message in found:
+                said = {
+                    name: value["StringValue"] for name, value in message.get("MessageAttributes", {}).items()
+                }
+                letters.append(
+                    {
+                        "code": said.get("Code", ""),
+                        "reason": said.get("Reason", ""),
+                        "payload": message["Body"],
+                    }
+                )
+                handles.append(message["ReceiptHandle"])
+        for handle in handles:
+            sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
+        return letters
+
+    def redrive(self, variant: str = "main") -> None:
+        """The cloud's own."""
+        sqs = self.cloud.client("sqs")
+        source, destination = (self._arn(variant, output) for output in ("dead_letters", "queue"))
+        sqs.start_message_move_task(SourceArn=source, DestinationArn=destination)
+
+        def moved() -> bool:
+            tasks = sqs.list_message_move_tasks(SourceArn=source)["Results"]
+            return tasks[0]["Status"] == "COMPLETED"
+
+        eventually(moved, what="the move of the dead letters")
+
+    def _arn(self, variant: str, output: str) -> str:
+        url = self.outputs[f"{variant}_{output}"]
+        answer = self.cloud.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        return answer["Attributes"]["QueueArn"]
+
+    def logs(self, variant: str = "main") -> list[str]:
+        group = self.outputs[f"{variant}_log_group_name"]
+        pages = self.cloud.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+        return [event["message"] for page in pages for event in page["events"]]
+
+    # -- the model and the AI services ------------------------------------------------------------
+    def model_fault(self, kind: str, *, times: int = 1, seconds: float = 0.0) -> None:
+        self.cloud.admin("POST", "model/faults", {"kind": kind, "times": times, "seconds": seconds})
+
+    def model_calls(self) -> list[dict[str, Any]]:
+        return self.cloud.admin("GET", "model/calls")["calls"]
+
+    def reset(self) -> None:
+        self.cloud.admin("DELETE", "model/faults")
+        self.cloud.admin("DELETE", "model/calls")
+        s3 = self.cloud.client("s3")
+        self.completions()
+        self._completions.clear()
+        for name, value in self.outputs.items():
+            if name.endswith(("_queue", "_dead_letters")):
+                self.cloud.admin("DELETE", f"queues/{value.rsplit('/', 1)[-1]}/messages")
+            if name.endswith(("_uploads", "_results")):
+                for page in s3.get_paginator("list_objects_v2").paginate(Bucket=value):
+                    keys = [{"Key": found["Key"]} for found in page.get("Contents", [])]
+                    if keys:
+                        s3.delete_objects(Bucket=value, Delete={"Objects": keys})

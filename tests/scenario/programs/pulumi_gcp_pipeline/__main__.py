@@ -1,0 +1,21 @@
+"""The event pipelines of the scenario as one Pulumi program."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pulumi
+
+from serverless_ai_pulumi.gcp import EventPipeline
+from serverless_ai_pulumi.gcp.outputs import outputs
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from pipeline_variants import SHARED_TOPIC, pipeline_variants
+
+made: dict[str, EventPipeline] = {}
+for name, settings in pipeline_variants().items():
+    shared = made[SHARED_TOPIC[0]].topic if name in SHARED_TOPIC[1:] else None
+    made[name] = EventPipeline(name, settings, topic=shared)
+    for output, value in outputs(made[name]).items():
+        pulumi.export(f"{name}_{output}", value)
