@@ -45,11 +45,10 @@ def to_mapping(settings: object) -> dict[str, Any]:
 
 
 def _read(value: Any, kind: Any, path: str) -> Any:
-    groups = _groups(kind)
-    optional = value is None and NoneType in members(kind)
-    if len(groups) > 1 and not optional:
+    groups = {} if value is None and NoneType in members(kind) else _groups(kind)
+    if len(groups) > 1:
         return _read_one_of(value, groups, path)
-    if groups and not optional:
+    if groups:
         return from_mapping(next(iter(groups.values())), value, path)
     wants_tuple = any(get_origin(member) is tuple for member in members(kind))
     # Every other type is left to the class that the value is for.

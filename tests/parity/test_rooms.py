@@ -20,7 +20,11 @@ CDK = ROOT / "cdk/serverless_ai_cdk"
 PULUMI = ROOT / "pulumi/serverless_ai_pulumi"
 STACKS = ROOT / "pulumi/stacks"
 
-ENTRY_POINTS = {"aws": "aws_lambda", "azure": "azure_functions", "gcp": "gcp_functions"}
+ENTRY_POINTS = {
+    "function_llm": {"aws": "aws_lambda", "azure": "azure_functions", "gcp": "gcp_functions"},
+    "event_pipeline": {"aws": "aws_queue", "azure": "azure_queue", "gcp": "gcp_push"},
+}
+"""By which front door a pattern's function is reached."""
 each_pattern = pytest.mark.parametrize("pattern", CATALOGUE, ids=[each.slug for each in CATALOGUE])
 
 
@@ -29,11 +33,12 @@ def rooms(pattern: Pattern) -> Iterator[tuple[Path, str]]:
     slug, name = pattern.slug, pattern.class_name
     yield PATTERNS / slug / "settings.py", f"{name}Settings"
     yield PATTERNS / slug / "README.md", ""
-    yield RUNTIME / "core" / f"{slug}.py", ""
+    core = RUNTIME / "core" / slug
+    yield (core / "__init__.py" if core.is_dir() else core.with_suffix(".py")), ""
     if "aws" in pattern.clouds:
         yield CDK / f"{slug}.py", name
     for cloud in pattern.clouds:
-        yield RUNTIME / "entrypoints" / f"{ENTRY_POINTS[cloud]}.py", slug
+        yield RUNTIME / "entrypoints" / f"{ENTRY_POINTS[slug][cloud]}.py", slug
         yield PULUMI / cloud / f"{slug}.py", name
         yield STACKS / cloud / f"Pulumi.{slug.replace('_', '-')}.yaml", ""
 
@@ -97,9 +102,10 @@ def test_construct_and_component_have_the_same_public_face(pattern: Pattern) -> 
 
 
 # What a user who moves a pattern to another cloud finds again under the same name.
+SHARED = {"settings", "model", "function", "schedule", "dead_letters", "alarms", "dashboard"}
 ON_EVERY_CLOUD = {
-    *("settings", "model", "function", "endpoint", "schedule", "rule"),
-    *("dead_letters", "destination", "alarms", "dashboard"),
+    "function_llm": {*SHARED, "endpoint", "rule", "destination"},
+    "event_pipeline": {*SHARED, "uploads", "results", "queue", "topic"},
 }
 
 
@@ -107,7 +113,7 @@ ON_EVERY_CLOUD = {
 def test_components_of_every_cloud_share_a_public_face(pattern: Pattern) -> None:
     for cloud in pattern.clouds:
         component = class_of(PULUMI / cloud / f"{pattern.slug}.py", pattern.class_name)
-        assert attributes(component) >= ON_EVERY_CLOUD, cloud
+        assert attributes(component) >= ON_EVERY_CLOUD[pattern.slug], cloud
         assert {"name", "settings", "opts"} <= parameters(component), cloud
         defined_outputs = defined(PULUMI / cloud / "outputs.py")
         assert {"EXPORTS", "outputs"} <= defined_outputs, cloud

@@ -66,11 +66,12 @@ def test_only_what_belongs_to_the_function_is_bundled(tmp_path: Path) -> None:
 
 def test_a_new_shared_module_or_adapter_is_bundled_without_telling_anyone(tmp_path: Path) -> None:
     runtime = copy_of_the_runtime(tmp_path)
-    for new in ("tracing.py", "core/chunks.py", "adapters/aws/s3.py"):
+    for new in ("tracing.py", "core/chunks.py", "adapters/aws/parameters.py"):
         (runtime / new).write_text("")
     added = bundle("function_llm", "aws", runtime=runtime).keys() - bundle("function_llm", "aws").keys()
     assert added == {
-        f"serverless_ai_runtime/{new}" for new in ("tracing.py", "core/chunks.py", "adapters/aws/s3.py")
+        f"serverless_ai_runtime/{new}"
+        for new in ("tracing.py", "core/chunks.py", "adapters/aws/parameters.py")
     }
 
 
@@ -99,7 +100,9 @@ def test_an_extra_file_cannot_take_the_place_of_one_of_the_handlers(tmp_path: Pa
 
 @pytest.mark.parametrize("call", [bundle, handler, digest, zip_bytes])
 def test_unknown_names_are_refused_with_what_there_is(call) -> None:
-    with pytest.raises(ValueError, match=r"pattern must be one of function_llm; got 'functionllm'"):
+    with pytest.raises(
+        ValueError, match=r"pattern must be one of function_llm, event_pipeline; got 'functionllm'"
+    ):
         call("functionllm", "aws")
     with pytest.raises(ValueError, match=r"cloud of function_llm must be one of aws, azure, gcp; got 'ibm'"):
         call("function_llm", "ibm")

@@ -42,7 +42,7 @@ class Entities:
         }
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
-        return no_jobs("Comprehend")(handle)
+        no_jobs("Comprehend", handle)
 
 
 class Toxicity:
@@ -72,7 +72,7 @@ class Toxicity:
         return {"flagged": bool(categories), "categories": categories}
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
-        return no_jobs("Comprehend")(handle)
+        no_jobs("Comprehend", handle)
 
 
 def _batches(segments: list[str]) -> Iterator[list[str]]:

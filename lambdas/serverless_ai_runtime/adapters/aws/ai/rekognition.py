@@ -30,7 +30,7 @@ class ImageLabels:
         return {"labels": labels}
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
-        return no_jobs("Rekognition")(handle)
+        no_jobs("Rekognition", handle)
 
 
 class Moderation:
@@ -54,4 +54,4 @@ class Moderation:
         return {"flagged": bool(categories), "categories": categories}
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
-        return no_jobs("Rekognition")(handle)
+        no_jobs("Rekognition", handle)

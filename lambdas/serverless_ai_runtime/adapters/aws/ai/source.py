@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
@@ -31,7 +31,7 @@ def in_bucket(source: Source, service: str) -> dict[str, Any]:
 
 
 @contextmanager
-def judged() -> Iterator[None]:
+def judged() -> Generator[None]:
     """Turn a refusal that is the item's own fault into `Unprocessable`, with the service's own words."""
     try:
         yield
@@ -42,10 +42,6 @@ def judged() -> Iterator[None]:
         raise Unprocessable(code, str(error)) from None
 
 
-def no_jobs(service: str) -> Callable[..., NoReturn]:
+def no_jobs(service: str, handle: str) -> NoReturn:
     """The `collect` of a service that starts no jobs."""
-
-    def collect(handle: str) -> NoReturn:
-        raise Unprocessable("unknown_job", f"{service} starts no jobs, but {handle} came back")
-
-    return collect
+    raise Unprocessable("unknown_job", f"{service} starts no jobs, but {handle} came back")

@@ -68,5 +68,6 @@ def _value(answers: list[dict[str, Any]]) -> dict[str, Any]:
         for block in answer.get("Blocks") or ():
             if block.get("BlockType") == "LINE":
                 lines.setdefault(int(block.get("Page", 1)), []).append(str(block.get("Text", "")))
-    pages = [{"page": page, "text": "\n".join(lines[page])} for page in sorted(lines)]
-    return {"text": "\n\n".join(page["text"] for page in pages), "pages": pages}
+    texts = {page: "\n".join(lines[page]) for page in sorted(lines)}
+    pages = [{"page": page, "text": text} for page, text in texts.items()]
+    return {"text": "\n\n".join(texts.values()), "pages": pages}

@@ -59,7 +59,7 @@ class Transcriber:
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any] | Started:
         answer = self._call("GetTranscriptionJob", {"TranscriptionJobName": handle}, deadline)
-        job = answer.get("TranscriptionJob") or {}
+        job: dict[str, Any] = answer.get("TranscriptionJob") or {}
         status = job.get("TranscriptionJobStatus")
         if status == "FAILED":
             raise Unprocessable("job_failed", f"Transcribe: {job.get('FailureReason') or 'no reason given'}")
