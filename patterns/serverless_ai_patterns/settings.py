@@ -45,7 +45,7 @@ def to_mapping(settings: object) -> dict[str, Any]:
 
 
 def _read(value: Any, kind: Any, path: str) -> Any:
-    groups = {} if value is None and NoneType in members(kind) else _groups(kind)
+    groups = {} if _left_out(value, kind) else _groups(kind)
     if len(groups) > 1:
         return _read_one_of(value, groups, path)
     if groups:
@@ -53,6 +53,10 @@ def _read(value: Any, kind: Any, path: str) -> Any:
     wants_tuple = any(get_origin(member) is tuple for member in members(kind))
     # Every other type is left to the class that the value is for.
     return tuple(cast("list[Any]", value)) if wants_tuple and isinstance(value, list) else value
+
+
+def _left_out(value: Any, kind: Any) -> bool:
+    return value is None and NoneType in members(kind)
 
 
 def _read_one_of(value: Any, groups: Mapping[str, type[Any]], path: str) -> Any:
