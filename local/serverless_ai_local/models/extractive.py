@@ -5,32 +5,21 @@ Small, deterministic and honest. It invents nothing, and its answers are no meas
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from serverless_ai_local.models import tokens
+from serverless_ai_local.models import tasks, tokens
 from serverless_ai_local.models.chat import END, MAX_TOKENS, STOP_SEQUENCE, ChatAnswer, ChatRequest
+from serverless_ai_local.models.words import WORD, content_words, split
 
 LABEL: Final = "[local extractive model]"
 MAX_SENTENCES: Final = 2
-_BETWEEN: Final = re.compile(r"(?<=[.!?])\s+|\n+")
-_WORD: Final = re.compile(r"\w+")
-_STOP_WORDS: Final = """
-    a an and any are as at be been but by can could did do does for from had has have he her his how i
-    if in into is it its may me might must my no not of on one or our say shall she should so some tell
-    than that the their them then there these they this those to too us was we were what when where
-    which who whose why will with would you your please about
-"""
-"""Words that say nothing about what a sentence is about."""
-_SUFFIXES: Final = ("ing", "edly", "ed", "es", "s", "ly")
 _ASKING_WORDS: Final = """
     what when where which who whose why how is are was were do does did can could should would tell say
     give list name explain describe repeat remind write summarise summarize
 """
 """A sentence that starts with one of these wants an answer, with or without a question mark."""
-_STOP: Final = frozenset(_STOP_WORDS.split())
 _ASKING: Final = frozenset(_ASKING_WORDS.split())
 
 
@@ -48,7 +37,7 @@ class ExtractiveModel:
     def answer(self, request: ChatRequest) -> ChatAnswer:
         """The best sentences of what was said, cut to the tokens that were asked for."""
         read = [request.system, *(turn.text for turn in request.turns)]
-        text = _compose(request)
+        text = tasks.answer(request) or _compose(request)
         stop = END
         for sequence in request.stop:
             head, found, _ = text.partition(sequence) if sequence else (text, "", "")
@@ -76,13 +65,13 @@ def _compose(request: ChatRequest) -> str:
 
 def _question(text: str) -> tuple[str, list[str]]:
     """The last question of a message, and its sentences that are none."""
-    sentences = [one.strip() for one in _split(text)]
+    sentences = [one.strip() for one in split(text)]
     questions = [one for one in sentences if _asks(one)]
     return (questions[-1] if questions else ""), [one for one in sentences if one not in questions]
 
 
 def _asks(sentence: str) -> bool:
-    first = _WORD.match(sentence.lower())
+    first = WORD.match(sentence.lower())
     return sentence.endswith("?") or (first is not None and first[0] in _ASKING)
 
 
@@ -92,31 +81,16 @@ def _sentences(request: ChatRequest, question: str, statements: Sequence[str]) -
         return
     history = [turn.text for turn in request.turns[:-1] if turn.role == "user"]
     for recency, text in enumerate((request.system, *history, "\n".join(statements))):
-        for sentence in _split(text):
+        for sentence in split(text):
             if not _asks(sentence):
-                yield _Sentence(sentence, _words(sentence), recency)
+                yield _Sentence(sentence, content_words(sentence), recency)
 
 
 def _best(question: str, sentences: Iterator[_Sentence]) -> list[str]:
-    asked = _words(question)
+    asked = content_words(question)
     scored = [(len(asked & one.words), one) for one in sentences]
     top = max((score for score, _ in scored), default=0)
     if top == 0:
         return []
     chosen = sorted((one for score, one in scored if score == top), key=lambda one: -one.recency)
     return list(dict.fromkeys(one.text for one in chosen))[:MAX_SENTENCES]
-
-
-def _split(text: str) -> list[str]:
-    return [one.strip() for one in _BETWEEN.split(text) if one.strip()]
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(_stem(word) for word in _WORD.findall(text.lower()) if word not in _STOP)
-
-
-def _stem(word: str) -> str:
-    for suffix in _SUFFIXES:
-        if word.endswith(suffix) and len(word) - len(suffix) >= 3:
-            return word[: -len(suffix)]
-    return word
