@@ -393,7 +393,9 @@ def test_no_process_outlives_the_cloud(tmp_path: Any) -> None:
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("function_app.py", "import azure.functions as func\napp = func.FunctionApp()\n")
         archive.writestr("host.json", "{}")
-    app = RunningApp("a", buffer.getvalue(), {}, under=tmp_path / "apps", log=lambda *_: None, guard=guard)
+    app = RunningApp(
+        "a", buffer.getvalue(), {}, under=tmp_path / "apps", log=lambda *_: None, guard=guard, instances=1
+    )
     pid = app._process._process.pid
     guard.close()  # as when the cloud dies without a word
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serverless_ai_patterns.azure import function_llm, gateway, roles
-from serverless_ai_patterns.azure.events import Condition, event_filter
+from serverless_ai_patterns.azure.events import Condition, EventFilter, event_filter
 from serverless_ai_patterns.azure.schedule import ncrontab
 from serverless_ai_patterns.function_llm import (
     Events,
@@ -90,7 +90,7 @@ def test_a_bus_filter_becomes_types_and_conditions() -> None:
         "detail-type": ["OrderPlaced"],
         "detail": {"status": ["open"], "item": {"n": [1, 2.5], "gift": [True]}, "sku": [{"prefix": "A-"}]},
     }
-    assert event_filter(pattern) == (
+    assert event_filter(pattern) == EventFilter(
         ("OrderPlaced",),
         (
             Condition("source", "StringIn", ("shop", "bank")),

@@ -123,6 +123,7 @@ class Azure:
                 "lines": self._logs.lines(call.path["name"])
             },
             ("POST", "azure/events/duplicate"): self._duplicate,
+            **self._events.routes(),
             ("POST", "schedules/{group}/{name}/fire"): self._fire,
         }
 

@@ -40,6 +40,12 @@ ROLES: Final[Mapping[str, Role]] = {
         (f"{_STORAGE}/blobServices/containers/delete", f"{_STORAGE}/blobServices/containers/read",
          f"{_STORAGE}/blobServices/containers/write"),
     ),
+    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": Role(
+        "Storage Blob Data Reader",
+        (f"{_BLOBS}/read",),
+        _DOCS.format("storage"),
+        (f"{_STORAGE}/blobServices/containers/read",),
+    ),
     "974c5e8b-45b9-4653-ba55-5f855dd0fb88": Role(
         "Storage Queue Data Contributor",
         (f"{_MESSAGES}/delete", f"{_MESSAGES}/read", f"{_MESSAGES}/write", f"{_MESSAGES}/process/action"),

@@ -62,7 +62,8 @@ class AzureAdapters:
         from serverless_ai_runtime.adapters.azure.topics import RESOURCE, TopicPublisher
 
         url = config.service_url("announcements", settings.announcements)
-        return TopicPublisher(Service(self._azure, "EventGrid", url, RESOURCE, ATTEMPT_S))
+        service = Service(self._azure, "EventGrid", url, RESOURCE, ATTEMPT_S)
+        return TopicPublisher(service, settings.objects)
 
     def dead_letters(self, settings: EventPipelineConfig) -> DeadLetters:
         from serverless_ai_runtime.adapters.azure.queue import QueueDeadLetters

@@ -14,24 +14,25 @@ SEND_ROLE: Final = "EventGrid Data Sender"
 SEND_ACTIONS: Final = ("Microsoft.EventGrid/events/send/action",)
 
 TYPE: Final = "ServerlessAi.ItemDone"
-SOURCE: Final = "/serverless-ai/event-pipeline"
 _PATH: Final = "?api-version=2018-01-01"
 
 
 class TopicPublisher:
     """Sends each body as the data of a CloudEvent to the topic whose endpoint is `service.url`.
 
-    The event has the body's own `id`, by which a receiver knows one whose reply got lost and that came twice.
+    `source`: the URL of the account that the containers in a body are in, as two accounts may have containers
+    of the same names. The event has the body's own `id`, by which a receiver knows one whose reply got lost
+    and that came twice.
     """
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, service: Service, source: str) -> None:
+        self._service, self._source = service, source
 
     def publish(self, body: Mapping[str, Any], deadline: Deadline) -> None:
         event = {
             "specversion": "1.0",
             "id": str(body["id"]),
-            "source": SOURCE,
+            "source": self._source,
             "type": TYPE,
             "datacontenttype": "application/json",
             "data": body,

@@ -112,6 +112,7 @@ class FunctionHost:
             package = self._blobs.get(container.id, PACKAGE)
             if package is None:
                 raise AppError("no code was published yet")
+            scale = app.part("functionAppConfig", "scaleAndConcurrency")
             return RunningApp(
                 app.name,
                 package,
@@ -119,6 +120,7 @@ class FunctionHost:
                 under=self._root,
                 log=lambda category, text: self.log(app, category, text),
                 guard=self._guard,
+                instances=int(scale.get("maximumInstanceCount", 1)),
             )
         except (AppError, ServiceFault) as error:
             self.log(app, HOST, f"the app cannot start: {error}")
