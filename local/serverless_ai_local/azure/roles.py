@@ -70,6 +70,15 @@ ROLES: Final[Mapping[str, Role]] = {
         ),
         _DOCS.format("ai-machine-learning"),
     ),
+    "a97b65f3-24c7-4388-baec-2e87135dc908": Role(
+        "Cognitive Services User",
+        ("Microsoft.CognitiveServices/*",),
+        _DOCS.format("ai-machine-learning"),
+        (
+            "Microsoft.CognitiveServices/*/read",
+            "Microsoft.CognitiveServices/accounts/listkeys/action",
+        ),
+    ),
     "3913510d-42f4-4e42-8a64-420c390055eb": Role(
         "Monitoring Metrics Publisher", ("Microsoft.Insights/Telemetry/Write",), _DOCS.format("monitor")
     ),

@@ -75,6 +75,14 @@ def max_deliveries(settings: EventPipelineSettings) -> int:
     return settings.function.max_attempts + SPARE_DELIVERIES
 
 
+def instances(settings: EventPipelineSettings) -> int:
+    """Most instances. Each works on one batch at a time: together they have `max_concurrency` items in hand.
+
+    More of them would share out what waits, and none would fill its batch.
+    """
+    return -(-settings.function.max_concurrency // settings.batching.size)
+
+
 def uploads_filter(uploads: Uploads) -> EventFilter:
     """Blobs that are new or have new content. With several suffixes these are compared without their case."""
     conditions: list[Condition] = []

@@ -10,7 +10,7 @@ import re
 import uuid
 from typing import Final, NamedTuple
 
-from serverless_ai_runtime.adapters.azure import blobs, cosmos, foundry, queue, topics
+from serverless_ai_runtime.adapters.azure import ai, blobs, cosmos, foundry, queue, topics
 
 _SUBSCRIPTION: Final = re.compile(r"/subscriptions/([^/]+)/", re.IGNORECASE)
 
@@ -58,6 +58,11 @@ CALL_MODEL: Final = Role(
     foundry.ROLE,
     "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd",
     "Chat completions of the account's deployments",
+)
+USE_AI: Final = Role(
+    ai.ROLE,
+    "a97b65f3-24c7-4388-baec-2e87135dc908",
+    "Documents, images, speech and text are analysed; the account has no keys that the role could read",
 )
 WRITE_TELEMETRY: Final = Role(
     "Monitoring Metrics Publisher",

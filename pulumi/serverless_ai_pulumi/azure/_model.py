@@ -63,6 +63,18 @@ def foundry(
     return ModelParts(account, rules, served, project)
 
 
+def ai_services(
+    name: str, place: Place, *, encryption: Encryption | None, opts: pulumi.ResourceOptions
+) -> cognitiveservices.Account:
+    """An account for AI services that need no deployment: documents, images, speech, safety, language."""
+    return _account(name, place, encryption=encryption, opts=opts)
+
+
+def ai_endpoint(account: cognitiveservices.Account) -> pulumi.Output[str]:
+    """Base URL of the account's AI services, without a slash at its end."""
+    return account.properties.apply(lambda made: made.endpoint.rstrip("/"))
+
+
 def _account(
     name: str, place: Place, *, encryption: Encryption | None, opts: pulumi.ResourceOptions
 ) -> cognitiveservices.Account:

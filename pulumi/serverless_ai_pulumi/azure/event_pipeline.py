@@ -30,7 +30,14 @@ from serverless_ai_pulumi.azure._function import function_app, host_settings, me
 from serverless_ai_pulumi.azure._key import encryption
 from serverless_ai_pulumi.azure._logs import insights
 from serverless_ai_pulumi.azure._logs import workspace as make_workspace
-from serverless_ai_pulumi.azure._model import ModelParts, foundry, model_endpoint, model_for
+from serverless_ai_pulumi.azure._model import (
+    ModelParts,
+    ai_endpoint,
+    ai_services,
+    foundry,
+    model_endpoint,
+    model_for,
+)
 from serverless_ai_pulumi.azure._observability import alarms, dashboard
 from serverless_ai_pulumi.azure._package import Package
 from serverless_ai_pulumi.azure._place import Place, checked
@@ -81,6 +88,7 @@ class EventPipeline(pulumi.ComponentResource):
     dead_letters_url: pulumi.Output[str]
     container: azure.cosmosdb.SqlResourceSqlContainer
     account: azure.cognitiveservices.Account | None
+    """Of the model or of the AI service."""
     announcements: azure.eventgrid.Topic
     upload_events: azure.eventgrid.SystemTopic | None
     topic: azure.eventgrid.Topic | None
@@ -131,7 +139,7 @@ class EventPipeline(pulumi.ComponentResource):
         self._make_documents(force_destroy=force_destroy)
         self._make_records()
         self._foundry = self._make_model(model_capacity)
-        self.account = self._foundry.account if self._foundry else None
+        self.account = self._foundry.account if self._foundry else self._make_ai()
         self.announcements = custom_topic(f"{name}-announcements", self._place, opts=self._child)
         self._grant("announce", roles.SEND_EVENTS, self.announcements.id)
         self._make_function(subnet_id)
@@ -237,6 +245,26 @@ class EventPipeline(pulumi.ComponentResource):
         self._grant("call-model", roles.CALL_MODEL, made.account.id)
         return made
 
+    def _make_ai(self) -> azure.cognitiveservices.Account | None:
+        """The account of the AI services; audio is read by its own identity."""
+        if self.settings.processor_name not in shared.SERVICES:
+            return None
+        made = ai_services(f"{self._name}-ai", self._place, encryption=self._key, opts=self._child)
+        self._grant("use-ai", roles.USE_AI, made.id)
+        if self.settings.processor_name == "transcribe" and self.uploads is not None:
+            self._granted.append(
+                assign(
+                    f"{self._name}-ai-may-read-uploads",
+                    roles.READ_BLOBS,
+                    scope=self.uploads.id,
+                    principal_id=made.identity.apply(
+                        lambda identity: (identity.principal_id or "") if identity else ""
+                    ),
+                    opts=self._child,
+                )
+            )
+        return made
+
     def _make_function(self, subnet_id: pulumi.Input[str] | None) -> None:
         name, place = self._name, self._place
         self.plan = plan(f"{name}-plan", place, opts=self._child)
@@ -244,7 +272,7 @@ class EventPipeline(pulumi.ComponentResource):
             f"{name}-function",
             place,
             settings=self.settings.function,
-            instances=self.settings.function.max_concurrency,
+            instances=shared.instances(self.settings),
             http_concurrency=None,
             plan=self.plan,
             identity=self.identity,
@@ -278,6 +306,7 @@ class EventPipeline(pulumi.ComponentResource):
             client_id=self.identity.client_id,
             deployment=self._foundry.deployment.name if self._foundry else "",
             model_endpoint=model_endpoint(self._foundry.account) if self._foundry else "",
+            ai_endpoint=ai_endpoint(self.account) if self.account and not self._foundry else "",
             objects=self._objects_url,
             inputs=self.uploads.name if self.uploads else "",
             results=self.results.name,
@@ -323,7 +352,7 @@ class EventPipeline(pulumi.ComponentResource):
             place,
             observability.pipeline_log_alerts(),
             observability.pipeline_metric_alerts(
-                model=self.account is not None, uploads=self.upload_events is not None
+                model=self._foundry is not None, uploads=self.upload_events is not None
             ),
             insights=self.insights,
             scopes={

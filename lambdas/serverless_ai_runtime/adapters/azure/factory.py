@@ -54,9 +54,10 @@ class AzureAdapters:
         return BlobObjects(Service(self._azure, "BlobStorage", url, RESOURCE))
 
     def ai_service(self, settings: EventPipelineConfig) -> AiService:
-        raise config.ConfigError(
-            f"{config.variable('processor')} {settings.processor} is not offered on Azure"
-        )
+        from serverless_ai_runtime.adapters.azure.ai import RESOURCE, make
+
+        url = config.service_url("ai_endpoint", settings.ai_endpoint)
+        return make(settings, Service(self._azure, "AiServices", url, RESOURCE))
 
     def announcements(self, settings: EventPipelineConfig) -> Publisher:
         from serverless_ai_runtime.adapters.azure.topics import RESOURCE, TopicPublisher
