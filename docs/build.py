@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import dataclasses
-import inspect
 import re
 import subprocess
 from collections import Counter, defaultdict
@@ -14,6 +11,7 @@ from typing import Any, Final
 
 import permissions
 from deployments import EVERYTHING, NAMES, ROOT, deployed
+from vocabulary import processors_table, settings_table
 
 from serverless_ai_local.aws.from_pulumi.aws_cloud import DIRECT, INVOKES, ROWS
 from serverless_ai_local.aws.resources import registry
@@ -24,6 +22,8 @@ from serverless_ai_local.graph import Resource
 from serverless_ai_local.picture import dot
 from serverless_ai_patterns.catalogue import CATALOGUE, Pattern
 from serverless_ai_patterns.cost import idle_monthly, per_thousand_requests
+from serverless_ai_patterns.cost_event_pipeline import per_thousand_documents
+from serverless_ai_patterns.event_pipeline import EventPipelineSettings
 from serverless_ai_patterns.models import resolve_aws
 
 TOKENS: Final[Mapping[str, Sequence[str]]] = {
@@ -57,22 +57,6 @@ def catalogue() -> str:
     return "\n".join(lines)
 
 
-def settings_table(settings: type[Any]) -> str:
-    """Every setting with its default and its own words, group by group."""
-    lines = ["| setting | default | meaning |", "|---|---|---|"]
-    defaults = settings()
-    for group in dataclasses.fields(settings):
-        default: Any = getattr(defaults, group.name)
-        kind = type(default)
-        words = _field_docs(kind)
-        if not dataclasses.fields(kind):
-            lines.append(f"| `{group.name}` | `{kind.__name__}()` | {_first_line(kind)} |")
-        for field in dataclasses.fields(kind):
-            value = _shown(getattr(default, field.name))
-            lines.append(f"| `{group.name}.{field.name}` | {value} | {words.get(field.name, '')} |")
-    return "\n".join(lines)
-
-
 def creates_table(graph: Sequence[Resource]) -> str:
     """What a default deployment makes, and its list price while nobody calls."""
     price: Counter[str] = Counter()
@@ -86,10 +70,13 @@ def creates_table(graph: Sequence[Resource]) -> str:
 
 
 def cost_table(settings: type[Any]) -> str:
-    """What a thousand requests with the default settings cost, meter by meter."""
+    """What a thousand requests or documents with the default settings cost, meter by meter."""
     chosen = settings()
-    meters = per_thousand_requests(chosen, resolve_aws(chosen.llm.model))
-    lines = ["| meter | USD per 1000 requests | how |", "|---|---|---|"]
+    if isinstance(chosen, EventPipelineSettings):
+        what, meters = "documents", per_thousand_documents(chosen, resolve_aws(chosen.model.model))
+    else:
+        what, meters = "requests", per_thousand_requests(chosen, resolve_aws(chosen.llm.model))
+    lines = [f"| meter | USD per 1000 {what} | how |", "|---|---|---|"]
     lines += [f"| {line.meter} | {line.usd:.5f} | {line.why} |" for line in meters]
     lines.append(f"| total | {sum(line.usd for line in meters):.5f} | |")
     return "\n".join(lines)
@@ -121,7 +108,7 @@ def tables(
     """Content for the markers of a pattern's page that tell of one cloud."""
     return {
         f"creates-{cloud}": creates_table(default),
-        f"permissions-{cloud}": permissions.TABLES[cloud](everything),
+        f"permissions-{cloud}": permissions.table(cloud, everything, default),
     }
 
 
@@ -154,6 +141,8 @@ def undeployed() -> dict[Path, str]:
     for pattern in CATALOGUE:
         page = page_of(pattern)
         contents = {"settings": settings_table(pattern.settings), "cost": cost_table(pattern.settings)}
+        if pattern.settings is EventPipelineSettings:
+            contents["processors"] = processors_table()
         found[page] = filled(page.read_text(), contents)
     return found
 
@@ -165,7 +154,10 @@ def main() -> None:
     for pattern in CATALOGUE:
         page = page_of(pattern)
         for cloud in pattern.clouds:
-            default, everything = deployed(pattern, cloud), deployed(pattern, cloud, EVERYTHING)
+            default, everything = (
+                deployed(pattern, cloud),
+                deployed(pattern, cloud, EVERYTHING[pattern.slug][cloud]),
+            )
             page.write_text(filled(page.read_text(), tables(pattern, cloud, default, everything)))
             path, content = picture(pattern, cloud, everything)
             path.write_text(content)
@@ -188,28 +180,6 @@ def _imported(token: str) -> tuple[str, str]:
     where = {"index": f"pulumi_{package}", "lambda": f"pulumi_{package}.lambda_"}
     shown = re.sub(r"(?=[A-Z])", "_", name).lower() if name[0].islower() else name
     return where.get(module, f"pulumi_{package}.{module}"), shown
-
-
-def _field_docs(kind: type[Any]) -> dict[str, str]:
-    """The text under each field, which Python itself does not keep."""
-    (body,) = (node for node in ast.parse(inspect.getsource(kind)).body if isinstance(node, ast.ClassDef))
-    found: dict[str, str] = {}
-    for field, text in zip(body.body, body.body[1:], strict=False):
-        if (
-            isinstance(field, ast.AnnAssign)
-            and isinstance(text, ast.Expr)
-            and isinstance(text.value, ast.Constant)
-        ):
-            found[ast.unparse(field.target)] = " ".join(str(text.value.value).split())
-    return found
-
-
-def _first_line(kind: type[Any]) -> str:
-    return (inspect.getdoc(kind) or "").split("\n", 1)[0]
-
-
-def _shown(value: object) -> str:
-    return "" if value is None else f"`{value!r}`"
 
 
 if __name__ == "__main__":

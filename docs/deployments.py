@@ -18,11 +18,18 @@ from serverless_ai_patterns.catalogue import Pattern
 
 ROOT = Path(__file__).parents[1]
 NAMES: Final[Mapping[str, str]] = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud"}
-# Everything switched on, so that the picture shows every part.
-EVERYTHING = (
-    '{"llm": {"guardrail": true}, "events": {"schedule": "rate(1 day)", '
-    '"bus_filter": {"source": ["shop"]}, "destination": true}}'
-)
+EVERYTHING: Final[Mapping[str, Mapping[str, str]]] = {
+    "function_llm": dict.fromkeys(
+        NAMES,
+        '{"llm": {"guardrail": true}, "events": {"schedule": "rate(1 day)", '
+        '"bus_filter": {"source": ["shop"]}, "destination": true}}',
+    ),
+    "event_pipeline": {
+        "aws": '{"processor": {"ocr": {}}, "sources": {"topic": {"kind": ["invoice"]}, '
+        '"schedule": "rate(1 day)", "bus_filter": {"source": ["shop"]}}}',
+    },
+}
+"""Pattern and cloud -> settings with everything switched on, so that the picture shows every part."""
 _CONFIG: Final[Mapping[str, Mapping[str, str]]] = {"azure": azure.CONFIG, "gcp": gcp.CONFIG}
 
 

@@ -27,6 +27,19 @@ _BINDINGS: Final[Mapping[str, str]] = {
     "gcp:pubsub/topicIAMMember:TopicIAMMember": "topic",
 }
 """Type of a grant -> the input that says on what."""
+_WHO: Final = {
+    "lambda.amazonaws.com": "function",
+    "scheduler.amazonaws.com": "schedule",
+    "textract.amazonaws.com": "Textract",
+}
+"""Who may take a role on AWS."""
+_CONDITIONS: Final = {
+    "bedrock:InferenceProfileArn": "only through that profile",
+    "events:source": "only as {}",
+    "iam:PassedToService": "only to {}",
+    "kms:ViaService": "only through {}",
+}
+"""Condition key of a statement -> how it reads."""
 _WHERE: Final = {
     "name": "service",
     "project": "the project",
@@ -40,13 +53,14 @@ def aws(resources: Sequence[Resource]) -> str:
     """Every statement of every role that is deployed."""
     lines = ["| role of | may | on |", "|---|---|---|"]
     for role in (resource for resource in resources if resource.type == "AWS::IAM::Role"):
-        who = "function" if "lambda" in str(role.properties["AssumeRolePolicyDocument"]) else "schedule"
+        trust = str(role.properties["AssumeRolePolicyDocument"])
+        who = next(who for service, who in _WHO.items() if service in trust)
         for policy in role.properties.get("Policies", []):
             for statement in policy["PolicyDocument"]["Statement"]:
                 actions = "<br>".join(f"`{action}`" for action in _list(statement["Action"]))
                 on = "<br>".join(f"`{_readable(one)}`" for one in _list(statement["Resource"]))
-                if "Condition" in statement:
-                    on += "<br>only through that profile"
+                for test in statement.get("Condition", {}).values():
+                    on += "".join(f"<br>{_condition(key, value)}" for key, value in test.items())
                 lines.append(f"| {who} | {actions} | {on} |")
     return "\n".join(lines)
 
@@ -95,6 +109,12 @@ def gcp(resources: Sequence[Resource]) -> str:
     return "\n".join(lines)
 
 
+def table(cloud: str, *deployments: Sequence[Resource]) -> str:
+    """The grants of all deployments, each of which may have parts that the others lack."""
+    lines = (line for one in deployments for line in TABLES[cloud](one).splitlines())
+    return "\n".join(dict.fromkeys(lines))
+
+
 TABLES: Final[Mapping[str, Callable[[Sequence[Resource]], str]]] = {"aws": aws, "azure": azure, "gcp": gcp}
 
 
@@ -127,12 +147,19 @@ def _member(member: str) -> str:
     return "Pub/Sub's own" if name.endswith("gcp-sa-pubsub.iam.gserviceaccount.com") else account
 
 
+def _condition(key: str, value: Any) -> str:
+    words = _CONDITIONS[key]
+    return words.format(", ".join(f"`{one}`" for one in _list(value)))
+
+
 def _list(value: Any) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 
 def _readable(arn: str) -> str:
     """An ARN without what differs from one deployment to the next."""
-    text = arn.replace("123456789012", "ACCOUNT").replace("FunctionLlm-FunctionLlm", "")
+    text = re.sub(r"([A-Z][A-Za-z]+)-\1", "", arn.replace("123456789012", "ACCOUNT"))
     text = re.sub(r"guardrail/\w+", "guardrail/ID", text)
+    # A bucket's name is that of its stack and construct in small letters.
+    text = re.sub(r"([a-z]+)-\1([a-z]+)[0-9a-f]{8}-[0-9a-z]{8,16}", r"\2", text)
     return re.sub(r"([A-Za-z]+?)[0-9A-F]{8}-[0-9A-Z]{8,16}", r"\1", text)

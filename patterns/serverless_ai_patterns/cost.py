@@ -95,31 +95,32 @@ def per_thousand_requests(
         raise ValueError(f"no price is known for model {model.id}; set its input_usd and output_usd")
     gb_seconds = t.duration_ms * settings.function.memory_mb / 1024  # a thousand requests of t.duration_ms
     lines = [
-        _thousand("Endpoint", prices.HTTP_API, 1e-6, "1 request"),
-        _thousand("Function, requests", prices.LAMBDA_REQUESTS, 1e-6, "1 call"),
-        _thousand(
+        thousand("Endpoint", prices.HTTP_API, 1e-6, "1 request"),
+        thousand("Function, requests", prices.LAMBDA_REQUESTS, 1e-6, "1 call"),
+        thousand(
             "Function, duration",
             prices.LAMBDA_ARM,
             gb_seconds / 1000,
             f"{t.duration_ms} ms at {settings.function.memory_mb} MB",
         ),
-        _thousand("Logs", prices.LOGS_INGESTED, t.log_bytes / 1e9, f"{t.log_bytes} bytes"),
-        _thousand("Traces", prices.TRACES, t.traced_percent / 100 / 1e6, f"{t.traced_percent} % sampled"),
-        *_tokens(model, t),
+        thousand("Logs", prices.LOGS_INGESTED, t.log_bytes / 1e9, f"{t.log_bytes} bytes"),
+        thousand("Traces", prices.TRACES, t.traced_percent / 100 / 1e6, f"{t.traced_percent} % sampled"),
+        *tokens(model, t.input_tokens, t.output_tokens),
     ]
     if settings.needs_store:
         lines += _store(settings, t)
     if settings.llm.guardrail:
         characters = 4 * (t.input_tokens + t.output_tokens)
         units = -(-characters // 1000)
-        lines.append(_thousand("Guardrail", prices.GUARDRAIL_CONTENT, units / 1000, f"{units} text units"))
+        lines.append(thousand("Guardrail", prices.GUARDRAIL_CONTENT, units / 1000, f"{units} text units"))
     return lines
 
 
-def _tokens(model: Model, traffic: Traffic) -> list[UsageLine]:
-    meters = (("in", traffic.input_tokens, model.input_usd), ("out", traffic.output_tokens, model.output_usd))
+def tokens(model: Model, input_tokens: int, output_tokens: int) -> list[UsageLine]:
+    """What the model takes for a thousand calls of so many tokens each."""
+    meters = (("in", input_tokens, model.input_usd), ("out", output_tokens, model.output_usd))
     return [
-        _thousand(
+        thousand(
             f"Tokens {direction}",
             Price(usd or 0.0, f"million tokens {direction}, {model.name or model.id}", model.source),
             count / 1e6,
@@ -136,11 +137,12 @@ def _store(settings: FunctionLlmSettings, traffic: Traffic) -> list[UsageLine]:
     writes = 2 * sum(map(bool, budgets)) + (traffic.session_kb if kept else 0)
     reads = -(-traffic.session_kb // 4) if kept else 0
     return [
-        _thousand("Table, writes", prices.DYNAMODB_WRITES, writes / 1e6, f"{writes} write units"),
-        _thousand("Table, reads", prices.DYNAMODB_READS, reads / 1e6, f"{reads} read units"),
+        thousand("Table, writes", prices.DYNAMODB_WRITES, writes / 1e6, f"{writes} write units"),
+        thousand("Table, reads", prices.DYNAMODB_READS, reads / 1e6, f"{reads} read units"),
     ]
 
 
-def _thousand(meter: str, price: Price, units_per_request: float, each: str) -> UsageLine:
+def thousand(meter: str, price: Price, units_per_request: float, each: str) -> UsageLine:
+    """One meter of a thousand requests, each of which takes so many of the price's units."""
     why = f"{each} each; {price.usd:g} USD a {price.unit}"
     return UsageLine(meter, 1000 * units_per_request * price.usd, why, price.source)

@@ -139,7 +139,7 @@ def test_tables_and_picture_are_those_of_a_deployment(build: ModuleType, slug: s
     pattern = find(slug)
     default, everything = (
         build.deployed(pattern, cloud),
-        build.deployed(pattern, cloud, build.EVERYTHING),
+        build.deployed(pattern, cloud, build.EVERYTHING[slug][cloud]),
     )
     page = build.page_of(pattern).read_text()
     assert build.filled(page, build.tables(pattern, cloud, default, everything)) == page, "run `make docs`"

@@ -17,6 +17,7 @@ import serverless_ai_runtime
 from serverless_ai_runtime import config, wiring
 from serverless_ai_runtime.adapters.aws import service
 from serverless_ai_runtime.config import FunctionLlmConfig, to_env
+from serverless_ai_runtime.core.function_llm import FunctionLlm
 from serverless_ai_runtime.core.ports import Refused
 from serverless_ai_runtime.entrypoints import aws_lambda
 from serverless_ai_runtime.entrypoints.aws_lambda import UnknownEventError, handle
@@ -160,7 +161,7 @@ def test_the_caller_is_who_the_gateway_says(
     class Core:
         def chat(self, body: bytes, caller: str, deadline: object, journal: object) -> Any:
             seen.append(caller)
-            return wiring.FunctionLlm.chat(app.core, b"", caller, deadline, journal)  # pyright: ignore
+            return FunctionLlm.chat(app.core, b"", caller, deadline, journal)  # pyright: ignore
 
     handle(app._replace(core=Core()), request({}, authorizer), Context())  # pyright: ignore
     assert seen == [caller]

@@ -28,17 +28,24 @@ class PipelineAwsWorld:
     _watched: str = ""
     _results: dict[tuple[str, str], tuple[str, dict[str, Any]]] = field(default_factory=dict)
     """What was read before, with its etag: a thousand results are looked at again and again."""
+    _clients: dict[str, Any] = field(default_factory=dict)
+    """Making one costs more than most calls do."""
+
+    def _client(self, service: str) -> Any:
+        if service not in self._clients:
+            self._clients[service] = self.cloud.client(service)
+        return self._clients[service]
 
     # -- sources ----------------------------------------------------------------------------------
     def upload(
         self, key: str, body: bytes, *, variant: str = "main", content_type: str = "application/octet-stream"
     ) -> None:
-        self.cloud.client("s3").put_object(
+        self._client("s3").put_object(
             Bucket=self.outputs[f"{variant}_uploads"], Key=key, Body=body, ContentType=content_type
         )
 
     def delete(self, key: str, *, variant: str = "main") -> None:
-        self.cloud.client("s3").delete_object(Bucket=self.outputs[f"{variant}_uploads"], Key=key)
+        self._client("s3").delete_object(Bucket=self.outputs[f"{variant}_uploads"], Key=key)
 
     @contextmanager
     def held(self, *, duplicates: float = 0.0, seed: int = 1) -> Iterator[None]:
@@ -49,10 +56,10 @@ class PipelineAwsWorld:
             self.cloud.admin("POST", "events/release", {"duplicates": duplicates, "seed": seed})
 
     def send(self, body: str, *, variant: str = "main") -> None:
-        self.cloud.client("sqs").send_message(QueueUrl=self.outputs[f"{variant}_queue"], MessageBody=body)
+        self._client("sqs").send_message(QueueUrl=self.outputs[f"{variant}_queue"], MessageBody=body)
 
     def publish(self, body: str, attributes: Mapping[str, str]) -> None:
-        self.cloud.client("sns").publish(
+        self._client("sns").publish(
             TopicArn=self.outputs["invoices_topic"],
             Message=body,
             MessageAttributes={
@@ -62,7 +69,7 @@ class PipelineAwsWorld:
 
     def emit(self, source: str, detail: Mapping[str, Any]) -> None:
         entry = {"Source": source, "DetailType": "OrderPlaced", "Detail": json.dumps(detail)}
-        answer = self.cloud.client("events").put_events(Entries=[entry])
+        answer = self._client("events").put_events(Entries=[entry])
         assert answer["FailedEntryCount"] == 0, answer
 
     def fire_schedule(self) -> None:
@@ -70,7 +77,7 @@ class PipelineAwsWorld:
 
     # -- what comes out ---------------------------------------------------------------------------
     def results(self, variant: str = "main") -> dict[str, dict[str, Any]]:
-        s3, bucket = self.cloud.client("s3"), self.outputs[f"{variant}_results"]
+        s3, bucket = self._client("s3"), self.outputs[f"{variant}_results"]
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=PREFIX)
         now: dict[str, tuple[str, dict[str, Any]]] = {}
         for found in (found for page in pages for found in page.get("Contents", [])):
@@ -84,7 +91,7 @@ class PipelineAwsWorld:
 
     def completions(self, variant: str = "main") -> list[dict[str, Any]]:
         """By a rule of the scenario's own on the bus, with a queue behind it."""
-        sqs = self.cloud.client("sqs")
+        sqs = self._client("sqs")
         while found := sqs.receive_message(QueueUrl=self._watch(), MaxNumberOfMessages=10).get("Messages"):
             self._completions += [json.loads(message["Body"]) for message in found]
             for message in found:
@@ -96,7 +103,7 @@ class PipelineAwsWorld:
 
     def _watch(self) -> str:
         if not self._watched:
-            sqs, events = self.cloud.client("sqs"), self.cloud.client("events")
+            sqs, events = self._client("sqs"), self._client("events")
             name = "scenario-completions"
             self._watched = sqs.create_queue(QueueName=name)["QueueUrl"]
             arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
@@ -113,7 +120,7 @@ class PipelineAwsWorld:
         return self._watched
 
     def dead_letters(self, variant: str = "main") -> list[dict[str, Any]]:
-        sqs, url = self.cloud.client("sqs"), self.outputs[f"{variant}_dead_letters"]
+        sqs, url = self._client("sqs"), self.outputs[f"{variant}_dead_letters"]
         letters, handles = [], []
         while found := sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60, MessageAttributeNames=["All"]
@@ -136,7 +143,7 @@ class PipelineAwsWorld:
 
     def redrive(self, variant: str = "main") -> None:
         """The cloud's own."""
-        sqs = self.cloud.client("sqs")
+        sqs = self._client("sqs")
         source, destination = (self._arn(variant, output) for output in ("dead_letters", "queue"))
         sqs.start_message_move_task(SourceArn=source, DestinationArn=destination)
 
@@ -148,12 +155,12 @@ class PipelineAwsWorld:
 
     def _arn(self, variant: str, output: str) -> str:
         url = self.outputs[f"{variant}_{output}"]
-        answer = self.cloud.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        answer = self._client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
         return answer["Attributes"]["QueueArn"]
 
     def logs(self, variant: str = "main") -> list[str]:
         group = self.outputs[f"{variant}_log_group_name"]
-        pages = self.cloud.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+        pages = self._client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
         return [event["message"] for page in pages for event in page["events"]]
 
     # -- the model and the AI services ------------------------------------------------------------
@@ -166,7 +173,7 @@ class PipelineAwsWorld:
     def reset(self) -> None:
         self.cloud.admin("DELETE", "model/faults")
         self.cloud.admin("DELETE", "model/calls")
-        s3 = self.cloud.client("s3")
+        s3 = self._client("s3")
         self.completions()
         self._completions.clear()
         for name, value in self.outputs.items():

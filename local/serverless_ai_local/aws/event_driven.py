@@ -72,7 +72,7 @@ class EventDriven:
         self._object_events = ObjectEvents(self._events.happened)
         self._objects = Objects(self._object_events, checks, forward)
         self._moves = QueueMoves()
-        self._topics = Topics(deliveries, self._attempts)
+        self._topics = Topics(deliveries, self._attempts, forward)
         self._scheduler = Scheduler(deliveries, self._attempts, roles, forward, region)
         self._alarms = Alarms(self.metrics, deliveries, forward)
         self._clock = Clock(self._scheduler, targets)
@@ -83,7 +83,7 @@ class EventDriven:
         """What these services offer themselves."""
         parts = (
             self._lambda, self._events, self._scheduler, self._alarms, self._sources, self._objects,
-            self._moves, self._unoffered,
+            self._moves, self._topics, self._unoffered,
         )  # fmt: skip
         return {key: handler for part in parts for key, handler in part.operations().items()}
 

@@ -57,11 +57,11 @@ class ObjectEvents:
         The object is complete when its event is on its way, and is told of once.
         """
         found: list[Mapping[str, Any]] = []
-        self._calls.found, self._calls.source_ip = found, source_ip
+        self._calls.found, self._calls.source_ip, _caller.events = found, source_ip, self
         try:
             done = call()
         finally:
-            del self._calls.found, self._calls.source_ip
+            del self._calls.found, self._calls.source_ip, _caller.events
         for event in found if done else ():
             if event["detail"].get("reason") == reason:
                 self._tell(event)
@@ -144,11 +144,14 @@ class ObjectEvents:
 
 
 _running: Final[list[ObjectEvents]] = []
-"""moto is one for all clouds of a process, of which tests start several: the last one that runs is told."""
+_caller: Final = threading.local()
+"""moto is one for all clouds of a process, of which tests start several: the one that was called is told, or
+the last one that runs."""
 
 
 def _told(account_id: str, bucket: FakeBucket, event_name: str, key: Any) -> None:
-    for events in _running[-1:]:
+    called: ObjectEvents | None = getattr(_caller, "events", None)
+    for events in [called] if called else _running[-1:]:
         events.happened(account_id, bucket, event_name, key)
 
 

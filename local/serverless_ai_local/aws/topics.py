@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
 from moto.sns.models import Subscription
+from werkzeug.wrappers import Response
 
 from serverless_ai_local.aws import arns
+from serverless_ai_local.aws.api import Call, Handler, Operations
 from serverless_ai_local.aws.attempts import Attempts, Failure
 from serverless_ai_local.aws.delivery import Attributes, Deliveries, Undeliverable
 from serverless_ai_local.aws.resource_policies import Service
@@ -21,10 +24,22 @@ _log = logging.getLogger(__name__)
 class Topics:
     """Takes the place of moto's delivery, which asks no policy and has no dead letters."""
 
-    def __init__(self, deliveries: Deliveries, attempts: Attempts) -> None:
-        self._deliveries, self._attempts = deliveries, attempts
+    def __init__(self, deliveries: Deliveries, attempts: Attempts, forward: Handler) -> None:
+        self._deliveries, self._attempts, self._forward = deliveries, attempts, forward
         _running.append(self)
         Subscription.publish = _publish  # pyright: ignore[reportAttributeAccessIssue]
+
+    def operations(self) -> Operations:
+        """See `api.Operations`."""
+        return {("sns", "Publish"): self._call, ("sns", "PublishBatch"): self._call}
+
+    def _call(self, call: Call) -> Response:
+        """moto takes the message, and finds in this thread who delivers it."""
+        _caller.topics = self
+        try:
+            return self._forward(call)
+        finally:
+            del _caller.topics
 
     def stop(self) -> None:
         """Deliver nothing more."""
@@ -67,7 +82,9 @@ class Topics:
 
 
 _running: Final[list[Topics]] = []
-"""moto is one for all clouds of a process, of which tests start several: the last one that runs delivers."""
+"""moto is one for all clouds of a process, of which tests start several: the one that was called delivers, or
+the last one that runs."""
+_caller: Final = threading.local()
 _publish_by_moto: Final = Subscription.publish
 
 
@@ -75,7 +92,8 @@ def _publish(subscription: Subscription, message: str, message_id: str, **said: 
     if subscription.protocol != "sqs":
         _publish_by_moto(subscription, message, message_id, **said)
     elif _passes(subscription, message, said.get("message_attributes")):
-        for topics in _running[-1:]:
+        called: Topics | None = getattr(_caller, "topics", None)
+        for topics in [called] if called else _running[-1:]:
             topics.deliver(subscription, message, message_id, said)
 
 

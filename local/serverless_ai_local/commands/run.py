@@ -19,7 +19,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from serverless_ai_local import launch
 from serverless_ai_local.ask import AskError, Reply, ask, ask_with_token
 from serverless_ai_local.azure import caller as azure
-from serverless_ai_local.commands import run_report
+from serverless_ai_local.commands import pipeline_run, run_report
 from serverless_ai_local.commands.stopping import interruptible
 from serverless_ai_local.gcp import caller as google
 from serverless_ai_local.targets import Deployed, DeployError, ProgressEvent
@@ -32,13 +32,19 @@ TARGETS = ("cdk", "pulumi-aws", "pulumi-azure", "pulumi-gcp")
 @click.command()
 @click.argument("pattern", default="function_llm")
 @click.option("--target", type=click.Choice(TARGETS), default="cdk", show_default=True)
-@click.option("--ask", "question", default=QUESTION, show_default=True)
+@click.option(
+    "--ask",
+    "question",
+    default=QUESTION,
+    show_default=True,
+    help="The question, or the text of the document that is uploaded.",
+)
 @click.option(
     "--save-svg", type=click.Path(path_type=Path, dir_okay=False), help="Save the output as a picture."
 )
 def run(pattern: str, target: str, question: str, save_svg: Path | None) -> None:
-    """Deploy PATTERN with TARGET onto a fresh local cloud, ask it a question, show what was made."""
-    entry = _entry(pattern)
+    """Deploy PATTERN with TARGET onto a fresh local cloud, try it out, show what was made."""
+    entry = _entry(pattern, target)
     checkout = _checkout()
     console = Console(record=save_svg is not None)
     console.print(
@@ -47,7 +53,7 @@ def run(pattern: str, target: str, question: str, save_svg: Path | None) -> None
     try:
         with interruptible(), _cloud() as cloud:
             deployed = _deploy(console, cloud, entry, target, checkout)
-            _ask(console, cloud, target, deployed, question)
+            _try_out(console, cloud, entry.slug, target, deployed=deployed, text=question)
             run_report.created(console, deployed.graph)
         run_report.real_account(console, entry, target)
     except (DeployError, AskError, launch.CloudError) as error:
@@ -56,11 +62,15 @@ def run(pattern: str, target: str, question: str, save_svg: Path | None) -> None
         console.save_svg(str(save_svg), title=f"make run TARGET={target}")
 
 
-def _entry(slug: str) -> Pattern:
+def _entry(slug: str, target: str) -> Pattern:
     try:
-        return find(slug)
+        entry = find(slug)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
+    cloud = "aws" if target == "cdk" else target.removeprefix("pulumi-")
+    if cloud not in entry.clouds:
+        raise click.BadParameter(f"{slug} is on {', '.join(entry.clouds)} so far, not on {cloud}")
+    return entry
 
 
 def _checkout() -> Path:
@@ -131,6 +141,15 @@ _CONFIG: Final[Mapping[str, Mapping[str, str]]] = {
     "pulumi-gcp": google.CONFIG,
 }
 """Who may call, where the program must be told."""
+
+
+def _try_out(
+    console: Console, cloud: launch.RunningCloud, slug: str, target: str, *, deployed: Deployed, text: str
+) -> None:
+    if slug == "event_pipeline":
+        pipeline_run.process_one(console, cloud, deployed.outputs, text)
+    else:
+        _ask(console, cloud, target, deployed, text)
 
 
 def _ask(

@@ -34,6 +34,14 @@ DYNAMODB_READS = Price(0.125, "million read units, on demand")
 DYNAMODB_WCU = Price(0.00065, "hour of a provisioned write unit", _PAGE)
 DYNAMODB_RCU = Price(0.00013, "hour of a provisioned read unit", _PAGE)
 LOGS_INGESTED = Price(0.50, "GB")
+EVENTS = Price(1.00, "million custom events")
+QUEUE_REQUESTS = Price(0.40, "million requests of a standard queue")
+OBJECT_WRITES = Price(5.00, "million PUT requests")
+OBJECT_READS = Price(0.40, "million GET requests")
+TEXTRACT_PAGES = Price(1.50, "thousand pages, DetectDocumentText", _PAGE)
+REKOGNITION_IMAGES = Price(1.00, "thousand images", _PAGE)
+COMPREHEND_UNITS = Price(0.0001, "unit of 100 characters, at least 3 a request", _PAGE)
+TRANSCRIBE_MINUTES = Price(0.024, "minute", _PAGE)
 TRACES = Price(5.00, "million traces", _PAGE)
 GUARDRAIL_CONTENT = Price(
     0.15, "1,000 text units of up to 1,000 characters", f"litellm 1.109.1; read {READ_ON}"
@@ -108,6 +116,8 @@ FREE: Final[Mapping[str, str]] = {
             "AWS::Lambda::Version",
             "AWS::Logs::ResourcePolicy",
             "AWS::S3::BucketPolicy",
+            "AWS::SNS::Subscription",
+            "AWS::SNS::TopicPolicy",
             "AWS::SQS::QueuePolicy",
             "AWS::Scheduler::ScheduleGroup",
         ),
@@ -119,6 +129,7 @@ FREE: Final[Mapping[str, str]] = {
     "AWS::Lambda::Function": "paid by the call and its duration",
     "AWS::Logs::LogGroup": "paid by the gigabyte written and kept; nothing is written while nobody calls",
     "AWS::S3::Bucket": "paid by the gigabyte kept and by the request",
+    "AWS::SNS::Topic": "paid by the message",
     "AWS::SQS::Queue": "paid by the request",
     "AWS::Scheduler::Schedule": "paid by the invocation",
 }
@@ -165,6 +176,18 @@ def _alias(properties: Properties, peers: Peers) -> Idle:
     return Idle(usd, f"{copies} copies of {memory_gb:g} GB kept warm; {price.unit}", price.source)
 
 
+POLLS: Final = 5 * 3 * 60 * HOURS
+"""Receives a month of an empty queue: Lambda keeps five connections, each of which waits 20 s at most."""
+
+
+def _event_source(properties: Properties, _: Peers) -> Idle:
+    if ":sqs:" not in str(properties.get("EventSourceArn")):
+        raise UnpricedError("AWS::Lambda::EventSourceMapping is priced for SQS queues only")
+    usd = POLLS / 1e6 * QUEUE_REQUESTS.usd
+    why = f"{POLLS} receives of the empty queue a month; an account's first million requests are free"
+    return Idle(usd, why, f"{QUEUE_REQUESTS.source}; Lambda Developer Guide, scaling of SQS, {READ_ON}")
+
+
 def _function_of(reference: Any, peers: Peers) -> Properties:
     name: object = cast("Properties", reference).get("Ref") if isinstance(reference, Mapping) else reference
     for peer, (kind, properties) in peers.items():
@@ -201,5 +224,6 @@ _RULES: Final[Mapping[str, Callable[[Properties, Peers], Idle]]] = {
     "AWS::EC2::VPCEndpoint": _endpoint,
     "AWS::KMS::Key": _monthly(KMS_KEY),
     "AWS::Lambda::Alias": _alias,
+    "AWS::Lambda::EventSourceMapping": _event_source,
     "AWS::SecretsManager::Secret": _monthly(SECRET),
 }

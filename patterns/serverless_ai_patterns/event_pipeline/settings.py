@@ -26,6 +26,7 @@ class Uploads:
     """Objects that are uploaded to the pipeline's bucket. What the filter leaves out is not looked at."""
 
     prefix: str = ""
+    """Of the keys, e.g. `incoming/`."""
     suffixes: tuple[str, ...] = ()
     """E.g. `(".pdf", ".docx")`, as they are spelled; () = any."""
     max_mb: int | None = None
@@ -63,13 +64,14 @@ class Sources:
     """Where items come from, in any combination. Messages sent to the pipeline's queue always count."""
 
     uploads: Uploads | None = field(default_factory=Uploads)
-    """None: no bucket is made."""
+    """Objects of a bucket that is made. None: no bucket is made."""
     topic: Mapping[str, Any] | None = field(default=None, hash=False)
     """Messages of a topic whose attributes match, e.g. `{"kind": ["invoice", "receipt"]}`; `{}` = all.
     Several pipelines can share one topic: give it to the construct."""
     schedule: str | None = None
     """`rate(...)`, `cron(...)` or `at(...)` in EventBridge Scheduler's syntax, UTC."""
     schedule_message: str = "Write today's summary."
+    """The item that the schedule puts in."""
     bus_filter: Mapping[str, Any] | None = field(default=None, hash=False)
     """Event pattern on the bus, e.g. `{"source": ["shop"], "detail-type": ["OrderPlaced"]}`."""
     firestore: str | None = None
@@ -152,6 +154,7 @@ class Results:
     """Where results go: `{prefix}{key}.json` in the results bucket."""
 
     prefix: str = "results/"
+    """Of the results' keys."""
     keep_days: int = 0
     """Delete results after so many days; 0 = keep them."""
     record_days: int = 30
@@ -174,6 +177,7 @@ class EventPipelineSettings:
     """Files and messages in, one result each out, nothing lost."""
 
     processor: Processor = field(default_factory=Summarize)
+    """The AI step: one of the processors."""
     sources: Sources = field(default_factory=Sources)
     model: PipelineModel = PipelineModel()
     batching: Batching = Batching()

@@ -24,7 +24,7 @@ from serverless_ai_patterns.event_pipeline import (
 )
 
 PROCESSOR = Path(__file__).parent / "processor.py"
-FUNCTION = WorkerSettings(timeout_s=6, memory_mb=512, max_concurrency=8, log_retention_days=7)
+FUNCTION = WorkerSettings(timeout_s=4, memory_mb=512, max_concurrency=8, log_retention_days=7)
 UPLOADS = Sources(uploads=Uploads(prefix="in/"))
 QUEUE_ONLY = Sources(uploads=None)
 MODEL = PipelineModel(max_output_tokens=300)
