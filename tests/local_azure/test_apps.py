@@ -396,7 +396,8 @@ def test_no_process_outlives_the_cloud(tmp_path: Any) -> None:
     app = RunningApp(
         "a", buffer.getvalue(), {}, under=tmp_path / "apps", log=lambda *_: None, guard=guard, instances=1
     )
-    pid = app._process._process.pid
+    process = app._instances[0].process._process
+    pid = process.pid
     guard.close()  # as when the cloud dies without a word
 
     def gone() -> bool:
@@ -404,7 +405,7 @@ def test_no_process_outlives_the_cloud(tmp_path: Any) -> None:
             os.kill(pid, 0)
         except ProcessLookupError:
             return True
-        return app._process._process.poll() is not None
+        return process.poll() is not None
 
     assert eventually(gone)
     assert not (tmp_path / "apps").exists()

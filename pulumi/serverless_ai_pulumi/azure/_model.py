@@ -47,7 +47,7 @@ def foundry(
 
     One after the other: an account refuses a change while it makes another.
     """
-    account = _account(name, place, encryption=encryption, opts=opts)
+    account = ai_account(name, place, encryption=encryption, opts=opts)
     rules = guardrail(f"{name}-guardrail", place, account, opts=opts) if guarded else None
     served = _deployment(
         f"{name}-deployment", place, account, model, capacity=capacity, guardrail=rules, opts=opts
@@ -63,19 +63,7 @@ def foundry(
     return ModelParts(account, rules, served, project)
 
 
-def ai_services(
-    name: str, place: Place, *, encryption: Encryption | None, opts: pulumi.ResourceOptions
-) -> cognitiveservices.Account:
-    """An account for AI services that need no deployment: documents, images, speech, safety, language."""
-    return _account(name, place, encryption=encryption, opts=opts)
-
-
-def ai_endpoint(account: cognitiveservices.Account) -> pulumi.Output[str]:
-    """Base URL of the account's AI services, without a slash at its end."""
-    return account.properties.apply(lambda made: made.endpoint.rstrip("/"))
-
-
-def _account(
+def ai_account(
     name: str, place: Place, *, encryption: Encryption | None, opts: pulumi.ResourceOptions
 ) -> cognitiveservices.Account:
     """A Foundry account without keys. Its subdomain is what tokens are made out to."""

@@ -15,6 +15,7 @@ from serverless_ai_patterns.azure.schedule import ncrontab
 from serverless_ai_patterns.event_pipeline import EventPipelineSettings
 from serverless_ai_patterns.event_pipeline.handler import Places, own_files
 from serverless_ai_patterns.models_azure import AzureModel
+from serverless_ai_pulumi.azure._ai import ai_endpoint, ai_services
 from serverless_ai_pulumi.azure._auth import nobody
 from serverless_ai_pulumi.azure._devices import hub
 from serverless_ai_pulumi.azure._documents import documents
@@ -30,14 +31,7 @@ from serverless_ai_pulumi.azure._function import function_app, host_settings, me
 from serverless_ai_pulumi.azure._key import encryption
 from serverless_ai_pulumi.azure._logs import insights
 from serverless_ai_pulumi.azure._logs import workspace as make_workspace
-from serverless_ai_pulumi.azure._model import (
-    ModelParts,
-    ai_endpoint,
-    ai_services,
-    foundry,
-    model_endpoint,
-    model_for,
-)
+from serverless_ai_pulumi.azure._model import ModelParts, foundry, model_endpoint, model_for
 from serverless_ai_pulumi.azure._observability import alarms, dashboard
 from serverless_ai_pulumi.azure._package import Package
 from serverless_ai_pulumi.azure._place import Place, checked
@@ -246,23 +240,14 @@ class EventPipeline(pulumi.ComponentResource):
         return made
 
     def _make_ai(self) -> azure.cognitiveservices.Account | None:
-        """The account of the AI services; audio is read by its own identity."""
         if self.settings.processor_name not in shared.SERVICES:
             return None
-        made = ai_services(f"{self._name}-ai", self._place, encryption=self._key, opts=self._child)
+        reads = self.uploads if self.settings.processor_name == "transcribe" else None
+        made, granted = ai_services(
+            f"{self._name}-ai", self._place, reads=reads, encryption=self._key, opts=self._child
+        )
+        self._granted += granted
         self._grant("use-ai", roles.USE_AI, made.id)
-        if self.settings.processor_name == "transcribe" and self.uploads is not None:
-            self._granted.append(
-                assign(
-                    f"{self._name}-ai-may-read-uploads",
-                    roles.READ_BLOBS,
-                    scope=self.uploads.id,
-                    principal_id=made.identity.apply(
-                        lambda identity: (identity.principal_id or "") if identity else ""
-                    ),
-                    opts=self._child,
-                )
-            )
         return made
 
     def _make_function(self, subnet_id: pulumi.Input[str] | None) -> None:
