@@ -67,7 +67,11 @@ def pipeline_adapters_of(cloud: str, env: Env) -> PipelineAdapters:
         from serverless_ai_runtime.adapters.aws.factory import AwsAdapters
 
         return AwsAdapters(WORLD, env)
-    raise ValueError(f"cloud must be aws, got {cloud!r}")
+    if cloud == "azure":
+        from serverless_ai_runtime.adapters.azure.factory import AzureAdapters
+
+        return AzureAdapters(WORLD, env)
+    raise ValueError(f"cloud must be aws or azure, got {cloud!r}")
 
 
 def _processor(settings: EventPipelineConfig, adapters: PipelineAdapters) -> Processor:

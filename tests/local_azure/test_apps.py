@@ -393,8 +393,11 @@ def test_no_process_outlives_the_cloud(tmp_path: Any) -> None:
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("function_app.py", "import azure.functions as func\napp = func.FunctionApp()\n")
         archive.writestr("host.json", "{}")
-    app = RunningApp("a", buffer.getvalue(), {}, under=tmp_path / "apps", log=lambda *_: None, guard=guard)
-    pid = app._process._process.pid
+    app = RunningApp(
+        "a", buffer.getvalue(), {}, under=tmp_path / "apps", log=lambda *_: None, guard=guard, instances=1
+    )
+    process = app._instances[0].process._process
+    pid = process.pid
     guard.close()  # as when the cloud dies without a word
 
     def gone() -> bool:
@@ -402,7 +405,7 @@ def test_no_process_outlives_the_cloud(tmp_path: Any) -> None:
             os.kill(pid, 0)
         except ProcessLookupError:
             return True
-        return app._process._process.poll() is not None
+        return process.poll() is not None
 
     assert eventually(gone)
     assert not (tmp_path / "apps").exists()

@@ -121,9 +121,11 @@ def test_an_event_that_cannot_be_delivered_is_kept_apart_with_its_reason(
 
 
 def test_a_filter_that_nothing_would_act_on_is_refused_at_once(subscription: Any, topic: Any) -> None:
-    with pytest.raises(CloudError, match="subjectBeginsWith"):
+    with pytest.raises(CloudError, match="enableAdvancedFilteringOnArrays"):
         subscription.make(
-            "eventgrid:TopicEventSubscription", topicName=topic.name, filter={"subjectBeginsWith": "x"}
+            "eventgrid:TopicEventSubscription",
+            topicName=topic.name,
+            filter={"enableAdvancedFilteringOnArrays": True},
         )
     with pytest.raises(CloudError, match="NumberGreaterThan"):
         subscription.make(
@@ -140,6 +142,7 @@ def test_a_filter_that_nothing_would_act_on_is_refused_at_once(subscription: Any
         ("StringBeginsWith", {"values": ["sh"]}, ["shop", "SH"], ["xsh", 1]),
         ("StringEndsWith", {"values": ["op"]}, ["shop"], ["opx", True]),
         ("NumberIn", {"values": [1, 2.5]}, [1, 2.5, 1.0], ["1", True, 3]),
+        ("NumberLessThanOrEquals", {"value": 2}, [1, 2, 2.0], [2.1, "1", True]),
         ("BoolEquals", {"value": True}, [True], [False, 1, "true"]),
     ],
 )

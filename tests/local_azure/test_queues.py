@@ -53,8 +53,11 @@ def test_the_sdk_sends_receives_hides_and_deletes(
     again = client.receive_message(visibility_timeout=60)
     assert again is not None
     assert (again.content, again.dequeue_count) == ("changed", 2)
-    with pytest.raises(ResourceNotFoundError):
+    with pytest.raises(HttpResponseError) as error:
         client.delete_message(shown.id, "an old receipt")
+    assert error.value.error_code == "PopReceiptMismatch"
+    with pytest.raises(ResourceNotFoundError):
+        client.delete_message("another message", "a receipt")
     client.delete_message(again)
     assert client.get_queue_properties().approximate_message_count == 0
 

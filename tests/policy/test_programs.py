@@ -56,6 +56,24 @@ def test_a_rule_looks_at_something_that_the_patterns_make(recorded, rule):
     assert any(is_one_of(kind, rule.looks.kinds) for kind in made) != (rule.id in FORBIDDING)
 
 
+@pytest.mark.parametrize("preview", [False, True])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"processor": {"ocr": {}}, "sources": {"topic": {}, "schedule": "rate(1 day)"}},
+        {"processor": {"transcribe": {}}, "sources": {"bus_filter": {"source": ["shop"]}, "devices": True}},
+    ],
+    ids=["shipped", "ocr", "transcribe"],
+)
+def test_the_event_pipeline_is_clean_on_azure(settings, preview):
+    config = programs.shipped("azure") | programs.as_text(
+        {"serverless-ai-azure:pattern": "event_pipeline", "serverless-ai-azure:settings": settings}
+    )
+    found = Graph.of(programs.run("azure", config, preview=preview)).judged()
+    assert [(each.rule.id, each.resource.name, each.text) for each in found] == []
+
+
 def test_what_a_preview_does_not_know_is_said_and_not_passed_over_in_silence(recorded):
     stack = Stack(map(seen, recorded("aws", "everything-preview").resources))
     policy = next(stack.of("aws:iam:RolePolicy"))

@@ -29,6 +29,7 @@ NAMED_BY = {
     "cosmosdb:DatabaseAccount": "accountName",
     "cosmosdb:SqlResourceSqlContainer": "containerName",
     "cosmosdb:SqlResourceSqlDatabase": "databaseName",
+    "iothub:IotHubResource": "resourceName",
     "keyvault:Secret": "secretName",
     "keyvault:Vault": "vaultName",
     "storage:BlobContainer": "containerName",
@@ -42,7 +43,9 @@ PATHS = {
     "cosmosdb:DatabaseAccount": "Microsoft.DocumentDB/databaseAccounts/{name}",
     "cosmosdb:SqlResourceSqlContainer": "Microsoft.DocumentDB/databaseAccounts/{accountName}"
     "/sqlDatabases/{databaseName}/containers/{name}",
+    "eventgrid:SystemTopic": "Microsoft.EventGrid/systemTopics/{name}",
     "eventgrid:Topic": "Microsoft.EventGrid/topics/{name}",
+    "iothub:IotHubResource": "Microsoft.Devices/IotHubs/{name}",
     "keyvault:Key": "Microsoft.KeyVault/vaults/{vaultName}/keys/{name}",
     "keyvault:Secret": "Microsoft.KeyVault/vaults/{vaultName}/secrets/{name}",
     "operationalinsights:Workspace": "Microsoft.OperationalInsights/workspaces/{name}",
@@ -67,9 +70,13 @@ COMPUTED: Mapping[str, Mapping[str, Callable[[str], Any]]] = {
         "connectionString": lambda name: f"InstrumentationKey={_guid(name)};IngestionEndpoint=https://i/"
     },
     "cognitiveservices:Account": {
-        "properties": lambda name: {"endpoint": f"https://{name}.cognitiveservices.azure.com/"}
+        "properties": lambda name: {"endpoint": f"https://{name}.cognitiveservices.azure.com/"},
+        "identity": lambda name: {"type": "SystemAssigned", "principalId": _guid(name)},
     },
     "cosmosdb:DatabaseAccount": {"documentEndpoint": lambda name: f"https://{name}.documents.azure.com:443/"},
+    "eventgrid:SystemTopic": {
+        "identity": lambda name: {"type": "SystemAssigned", "principalId": _guid(name)}
+    },
     "eventgrid:Topic": {
         "endpoint": lambda name: f"https://{name}.swedencentral-1.eventgrid.azure.net/api/events",
         "identity": lambda name: {"type": "SystemAssigned", "principalId": _guid(name)},

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serverless_ai_patterns.azure import function_llm, gateway, roles
-from serverless_ai_patterns.azure.events import Condition, event_filter
+from serverless_ai_patterns.azure import flex, function_llm, gateway, roles
+from serverless_ai_patterns.azure.events import Condition, EventFilter, event_filter
 from serverless_ai_patterns.azure.schedule import ncrontab
 from serverless_ai_patterns.function_llm import (
     Events,
@@ -90,7 +90,7 @@ def test_a_bus_filter_becomes_types_and_conditions() -> None:
         "detail-type": ["OrderPlaced"],
         "detail": {"status": ["open"], "item": {"n": [1, 2.5], "gift": [True]}, "sku": [{"prefix": "A-"}]},
     }
-    assert event_filter(pattern) == (
+    assert event_filter(pattern) == EventFilter(
         ("OrderPlaced",),
         (
             Condition("source", "StringIn", ("shop", "bank")),
@@ -127,24 +127,24 @@ def test_a_filter_that_event_grid_cannot_express_is_refused_by_key(pattern, comp
 
 @pytest.mark.parametrize(("asked", "got"), [(128, 2048), (2048, 2048), (2049, 4096), (4096, 4096)])
 def test_memory_is_rounded_up_to_what_flex_has_everywhere(asked: int, got: int) -> None:
-    assert function_llm.instance_memory_mb(FunctionSettings(memory_mb=asked)) == got
+    assert flex.instance_memory_mb(FunctionSettings(memory_mb=asked)) == got
 
 
 def test_more_memory_than_flex_has_is_refused() -> None:
     with pytest.raises(ValueError, match=r"function\.memory_mb on Azure must be at most 4096, got 4097"):
-        function_llm.instance_memory_mb(FunctionSettings(memory_mb=4097))
+        flex.instance_memory_mb(FunctionSettings(memory_mb=4097))
 
 
 @pytest.mark.parametrize(("asked", "got"), [(1, 30), (30, 30), (60, 60), (545, 545)])
 def test_logs_are_kept_at_least_as_long_as_a_workspace_keeps_them(asked: int, got: int) -> None:
-    assert function_llm.retention_days(FunctionSettings(log_retention_days=asked)) == got
+    assert flex.retention_days(FunctionSettings(log_retention_days=asked)) == got
 
 
 def test_longer_retention_than_a_workspace_has_is_refused() -> None:
     with pytest.raises(
         ValueError, match=r"function\.log_retention_days on Azure must be at most 730, got 731"
     ):
-        function_llm.retention_days(FunctionSettings(log_retention_days=731))
+        flex.retention_days(FunctionSettings(log_retention_days=731))
 
 
 def test_instances_are_bounded_by_what_the_rate_limit_lets_through() -> None:

@@ -52,6 +52,7 @@ class Registered:
     dependencies: tuple[str, ...]
     physical: str
     deleted_with: str = ""
+    protect: bool = False
     references: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Property -> URNs of the resources that its value is made of."""
 
@@ -124,6 +125,7 @@ class Monitor(mocks.MockMonitor):
                     dependencies=tuple(request.dependencies),
                     physical=physical,
                     deleted_with=request.deletedWith,
+                    protect=request.protect,
                     references={
                         key: frozenset(made_of.urns) for key, made_of in request.propertyDependencies.items()
                     },

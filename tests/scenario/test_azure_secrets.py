@@ -63,7 +63,8 @@ def resources(cloud: RunningCloud, kind: str) -> list[dict[str, Any]]:
 
 def process(cloud: RunningCloud) -> int:
     (app,) = cloud.admin("GET", "azure/apps")["apps"]
-    return app["pid"]
+    (pid,) = app["pids"]
+    return pid
 
 
 def restart(world: AzureWorld) -> None:

@@ -97,7 +97,21 @@ class Service(NamedTuple):
         self, operation: str, path: str, payload: Mapping[str, Any], deadline: Deadline
     ) -> Stream:
         """As `post_json`, for an operation that answers with a stream of events."""
-        request = self._request(operation, "POST", path, _stream_headers, json.dumps(payload).encode())
+        body = json.dumps(payload).encode()
+        return self.stream(operation, "POST", path, deadline, headers=_stream_headers, body=body)
+
+    def stream(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        deadline: Deadline,
+        *,
+        headers: Callable[[], Mapping[str, str]],
+        body: bytes = b"",
+    ) -> Stream:
+        """As `call`, for a response that is read as it comes."""
+        request = self._request(operation, method, path, headers, body)
         judge = self._judge(operation)
         return self._authorised(request, deadline, lambda one: self.cloud.http.stream(one, judge, deadline))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import random
 import threading
 import time
 import uuid
@@ -16,7 +14,7 @@ from moto.s3.models import FakeBucket, s3_backends
 
 from serverless_ai_local.admin import AdminCall, AdminRoutes
 from serverless_ai_local.aws.moto_backends import ACCOUNT
-from serverless_ai_local.plain import is_mapping, is_number
+from serverless_ai_local.shuffle import Shuffle
 
 CREATED: Final = "Object Created"
 REASONS: Final[Mapping[str, str]] = {
@@ -134,14 +132,12 @@ class ObjectEvents:
         return {"buckets": [bucket.name for bucket in buckets]}
 
     def _release(self, call: AdminCall) -> dict[str, int]:
-        share, seed = _wanted(call.body)
+        wish = Shuffle.wanted(call.body)
         with self._lock:
             held, self._held = self._held, None
         if held is None:
             raise LookupError("no events are held")
-        chance = random.Random(seed)  # noqa: S311 - the same seed shall give the same order
-        deliveries = [*held, *chance.sample(held, math.ceil(share * len(held)))]
-        chance.shuffle(deliveries)
+        deliveries = wish.deliveries(held)
         for event in deliveries:
             self._deliver(event)
         return {"events": len(held), "deliveries": len(deliveries)}
@@ -166,15 +162,3 @@ def _buckets() -> list[FakeBucket]:
 def _tells(bucket: FakeBucket) -> bool:
     told = bucket.notification_configuration
     return told is not None and told.event_bridge is not None
-
-
-def _wanted(body: Any) -> tuple[float, int]:
-    given: Mapping[str, Any] = body if is_mapping(body) else {}
-    share, seed = given.get("duplicates", 0.0), given.get("seed", 1)
-    unknown = given.keys() - {"duplicates", "seed"}
-    if unknown or not is_number(share) or not 0 <= share <= 1 or not isinstance(seed, int):
-        raise ValueError(
-            'the body must be {"duplicates": 0 to 1, "seed": whole number}, both may be left out;'
-            f" got {body!r}"
-        )
-    return float(share), seed

@@ -31,6 +31,7 @@ from serverless_ai_local.azure.foundry import Foundry
 from serverless_ai_local.azure.gateway.api_management import ApiManagement
 from serverless_ai_local.azure.gateway.policies import Policies
 from serverless_ai_local.azure.identity import Identities
+from serverless_ai_local.azure.iot_hub import IotHubs
 from serverless_ai_local.azure.management import Management
 from serverless_ai_local.azure.queue_service import QueueService
 from serverless_ai_local.azure.queues import Queues
@@ -66,13 +67,15 @@ class Azure:
         sites = Sites(url, estate, EasyAuth(estate, verifier), self._host)
         management = Management(url, estate, access)
         gateways = ApiManagement(estate, Policies(verifier), management.key, sites)
-        management.checks += [gateways.check, self._events.check]
+        hubs = IotHubs(estate, access, self._events.tell)
+        management.checks += [gateways.check, self._events.check, hubs.check]
         self._services: Mapping[str, Service] = {
             place.BLOBS: blobs,
             place.COSMOS: CosmosService(url, estate, access, Items()),
             place.EVENTS: self._events,
             place.FOUNDRY: Foundry(estate, access, models),
             place.GATEWAYS: gateways,
+            place.HUBS: hubs,
             place.IDENTITY: identities,
             place.MANAGEMENT: management,
             place.PUBLISHING: Publishing(estate, access, self._host),
@@ -118,7 +121,7 @@ class Azure:
         return {
             ("GET", "azure/resources"): lambda call: {"resources": self._resources()},
             ("GET", "azure/apps"): lambda call: {
-                "apps": [{"name": app.name, "pid": running.pid} for app, running in self._host.all()]
+                "apps": [{"name": app.name, "pids": running.pids} for app, running in self._host.all()]
             },
             ("POST", "azure/token"): self._token,
             ("POST", "azure/users/token"): self._user_token,
@@ -126,6 +129,7 @@ class Azure:
                 "lines": self._logs.lines(call.path["name"])
             },
             ("POST", "azure/events/duplicate"): self._duplicate,
+            **self._events.routes(),
             ("POST", "schedules/{group}/{name}/fire"): self._fire,
         }
 

@@ -1,11 +1,16 @@
-"""A fake of Blob Storage: containers hold packages, and the events that could not be delivered."""
+"""A fake of Blob Storage: block blobs with etags, metadata and conditions; it tells what was created."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
-from typing import Final
+from typing import Any, Final
+from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Response
@@ -22,6 +27,23 @@ READ: Final = f"{_BLOBS}/read"
 WRITE: Final = f"{_BLOBS}/write"
 ADD: Final = f"{_BLOBS}/add/action"
 DELETE: Final = f"{_BLOBS}/delete"
+_META: Final = "x-ms-meta-"
+_OCTETS: Final = "application/octet-stream"
+
+Told = Callable[[Resource, str, Mapping[str, Any]], None]
+"""Storage account, subject, and data of an event Microsoft.Storage.BlobCreated."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Blob:
+    """One blob as it was written last."""
+
+    content: bytes
+    content_type: str = _OCTETS
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    etag: str = ""
+    """Without quotes."""
+    written_at: float = 0.0
 
 
 class Blobs:
@@ -29,17 +51,19 @@ class Blobs:
 
     def __init__(self, estate: Estate, access: Access) -> None:
         self._estate, self._access = estate, access
-        self._blobs: dict[str, dict[str, bytes]] = {}
+        self._blobs: dict[str, dict[str, Blob]] = {}
+        self._writes = time.time_ns()
         self._lock = threading.Lock()
+        self.told: list[Told] = []
+        """Each is called once a blob that came over the wire is there."""
         estate.watch(self._follow)
 
     def put(self, container: str, name: str, content: bytes) -> None:
-        with self._lock:
-            self._blobs.setdefault(container.lower(), {})[name] = content
+        self._write(container, name, Blob(content=content), lambda there: None)
 
     def get(self, container: str, name: str) -> bytes | None:
-        with self._lock:
-            return self._blobs.get(container.lower(), {}).get(name)
+        found = self._find(container, name)
+        return found.content if found else None
 
     def names(self, container: str, prefix: str = "") -> list[str]:
         with self._lock:
@@ -59,39 +83,88 @@ class Blobs:
         container = self._estate.find(CONTAINER, call.parts[1], account.id) if call.parts[1:] else None
         if container is None:
             raise ServiceFault(404, "ContainerNotFound", "The specified container does not exist.")
-        name = "/".join(call.parts[2:])
+        name = _name(call)
         if not name and call.method == "GET" and call.query.get("comp") == "list":
             allow_any(self._access, who, (READ,), container)
             return self._listed(container, call.query.get("prefix", ""))
         if name and call.method == "PUT" and not call.query.get("comp"):
             allow_any(self._access, who, (WRITE, ADD), container)
-            self.put(container.id, name, call.body)
-            return Response(status=201, headers={**common(), **_times(call.body)})
+            return self._put(call, account, container, name)
         if name and call.method in ("GET", "HEAD"):
             allow_any(self._access, who, (READ,), container)
-            content = self._there(container, name)
-            headers = {**common(), **_times(content), "x-ms-blob-type": "BlockBlob"}
-            return Response(content, 200, headers, content_type="application/octet-stream")
+            return self._got(call, container, name)
         if name and call.method == "DELETE":
             allow_any(self._access, who, (DELETE,), container)
             self._there(container, name)
             with self._lock:
-                del self._blobs[container.id.lower()][name]
+                self._blobs[container.id.lower()].pop(name, None)
             return Response(status=202, headers=common())
         raise ServiceFault(
             501, "NotImplemented", f"{call.method} {call.target} is not offered by the local Blob Storage"
         )
 
-    def _there(self, container: Resource, name: str) -> bytes:
-        content = self.get(container.id, name)
-        if content is None:
+    def _put(self, call: Call, account: Resource, container: Resource, name: str) -> Response:
+        if call.headers.get("x-ms-blob-type") != "BlockBlob":
+            what = "An HTTP header that's mandatory for this request is not specified: x-ms-blob-type."
+            raise ServiceFault(400, "MissingRequiredHeader", what)
+        kind = call.headers.get("x-ms-blob-content-type") or call.headers.get("content-type") or _OCTETS
+        metadata = {key[len(_META) :]: text for key, text in call.headers.items() if key.startswith(_META)}
+        draft = Blob(content=call.body, content_type=kind, metadata=metadata)
+        blob, sequence = self._write(
+            container.id, name, draft, lambda there: _check(call, there, creating=True)
+        )
+        subject = f"/blobServices/default/containers/{container.name}/blobs/{name}"
+        data = {
+            "api": "PutBlob",
+            "requestId": str(uuid.uuid4()),
+            "eTag": blob.etag,
+            "contentType": blob.content_type,
+            "contentLength": len(blob.content),
+            "blobType": "BlockBlob",
+            "url": f"{account.outputs['primaryEndpoints']['blob']}{container.name}/{name}",
+            "sequencer": f"{sequence:032X}",
+            "storageDiagnostics": {"batchId": str(uuid.uuid4())},
+        }
+        for told in self.told:
+            told(account, subject, data)
+        return Response(status=201, headers={**common(), **_times(blob)})
+
+    def _got(self, call: Call, container: Resource, name: str) -> Response:
+        blob = self._there(container, name)
+        _check(call, blob, creating=False)
+        own = {_META + key: text for key, text in blob.metadata.items()}
+        headers = {**common(), **_times(blob), **own, "x-ms-blob-type": "BlockBlob"}
+        return Response(blob.content, 200, headers, content_type=blob.content_type)
+
+    def _write(
+        self, container: str, name: str, draft: Blob, check: Callable[[Blob | None], None]
+    ) -> tuple[Blob, int]:
+        """The blob, and a number that grows with every write. `check` refuses by what is there now."""
+        with self._lock:
+            blobs = self._blobs.setdefault(container.lower(), {})
+            check(blobs.get(name))
+            self._writes += 1
+            digest = hashlib.sha256(f"{self._writes} {container} {name}".encode()).hexdigest()[:15]
+            blob = blobs[name] = replace(draft, etag=f"0x{digest.upper()}", written_at=time.time())
+            return blob, self._writes
+
+    def _find(self, container: str, name: str) -> Blob | None:
+        with self._lock:
+            return self._blobs.get(container.lower(), {}).get(name)
+
+    def _there(self, container: Resource, name: str) -> Blob:
+        blob = self._find(container.id, name)
+        if blob is None:
             raise ServiceFault(404, "BlobNotFound", "The specified blob does not exist.")
-        return content
+        return blob
 
     def _listed(self, container: Resource, prefix: str) -> Response:
         items = "".join(
-            f"<Blob><Name>{escape(name)}</Name><Properties><BlobType>BlockBlob</BlobType></Properties></Blob>"
+            f"<Blob><Name>{escape(name)}</Name><Properties><Etag>{blob.etag}</Etag>"
+            f"<Content-Length>{len(blob.content)}</Content-Length><BlobType>BlockBlob</BlobType>"
+            "</Properties></Blob>"
             for name in self.names(container.id, prefix)
+            if (blob := self._find(container.id, name)) is not None
         )
         text = (
             '<?xml version="1.0" encoding="utf-8"?>'
@@ -106,6 +179,21 @@ class Blobs:
                 self._blobs.pop(resource.id.lower(), None)
 
 
-def _times(content: bytes) -> dict[str, str]:
-    digest = hashlib.sha256(content).hexdigest()[:16]
-    return {"etag": f'"0x{digest.upper()}"', "last-modified": formatdate(usegmt=True)}
+def _name(call: Call) -> str:
+    """As sent: of slashes that follow each other none is lost."""
+    path = call.target.partition("?")[0]
+    return unquote(path.split("/", 3)[3]) if path.count("/") > 2 else ""
+
+
+def _check(call: Call, there: Blob | None, *, creating: bool) -> None:
+    """Conditional headers, with the answers of the real service."""
+    wanted, unwanted = (call.headers.get(name, "").strip() for name in ("if-match", "if-none-match"))
+    if creating and unwanted == "*" and there is not None:
+        raise ServiceFault(409, "BlobAlreadyExists", "The specified blob already exists.")
+    if wanted and (there is None or wanted not in ("*", f'"{there.etag}"')):
+        what = "The condition specified using HTTP conditional header(s) is not met."
+        raise ServiceFault(412, "ConditionNotMet", what)
+
+
+def _times(blob: Blob) -> dict[str, str]:
+    return {"etag": f'"{blob.etag}"', "last-modified": formatdate(blob.written_at, usegmt=True)}

@@ -1,4 +1,4 @@
-"""A fake of Event Grid: CloudEvents come to a topic, and go into the queues of subscriptions they match."""
+"""A fake of Event Grid: CloudEvents of topics, and of resources that tell of themselves, go into queues."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from werkzeug.wrappers import Response
 
+from serverless_ai_local.admin import AdminCall, AdminRoutes
 from serverless_ai_local.azure.access import Access
 from serverless_ai_local.azure.blobs import ADD as ADD_BLOB
 from serverless_ai_local.azure.blobs import CONTAINER, WRITE, Blobs
@@ -22,10 +23,17 @@ from serverless_ai_local.azure.event_filters import check, matches
 from serverless_ai_local.azure.queue_client import QueueClient
 from serverless_ai_local.azure.queues import Queues
 from serverless_ai_local.plain import is_list, is_mapping
+from serverless_ai_local.shuffle import Shuffle
 
 AUDIENCES: Final = ("https://eventgrid.azure.net",)
 SEND: Final = "Microsoft.EventGrid/events/send/action"
-SUBSCRIPTION: Final = "eventgrid:TopicEventSubscription"
+SUBSCRIPTIONS: Final = {
+    "eventgrid:Topic": "eventgrid:TopicEventSubscription",
+    "eventgrid:SystemTopic": "eventgrid:SystemTopicEventSubscription",
+}
+"""By the type of the topic."""
+SYSTEM_TOPIC: Final = "eventgrid:SystemTopic"
+BLOB_CREATED: Final = "Microsoft.Storage.BlobCreated"
 RETENTION_S: Final = 7 * 86_400
 MAX_BYTES: Final = 1024 * 1024
 _REQUIRED: Final = ("id", "source", "type", "specversion")
@@ -45,12 +53,18 @@ class EventGrid:
         self._estate, self._access, self._queues, self._blobs = estate, access, queues, blobs
         self._retry_s = retry_s
         self._duplicates = 0
+        self._held: list[tuple[str, Mapping[str, Any]]] | None = None
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+        blobs.told.append(self._blob_created)
+
+    def routes(self) -> AdminRoutes:
+        """Hold what resources tell of themselves from now on; deliver it in a random order, a share twice."""
+        return {("POST", "events/hold"): self._hold, ("POST", "events/release"): self._release}
 
     def check(self, resource: Resource) -> None:
         """Raises `ValueError` for a filter that would not be acted on."""
-        if resource.kind == SUBSCRIPTION:
+        if resource.kind in SUBSCRIPTIONS.values():
             check(resource.part("filter"))
 
     def duplicate(self, times: int) -> None:
@@ -86,10 +100,55 @@ class EventGrid:
             self._take(topic, event)
         return Response(status=200)
 
+    def tell(self, source: Resource, kind: str, subject: str, data: Mapping[str, Any]) -> None:
+        """What a resource tells of itself, for the system topics that are made of it."""
+        event = {
+            "specversion": "1.0",
+            "id": str(uuid.uuid4()),
+            "source": source.id,
+            "type": kind,
+            "subject": subject,
+            "time": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            "data": data,
+        }
+        for topic in self._estate.all(SYSTEM_TOPIC):
+            if str(topic.inputs.get("source", "")).lower() == source.id.lower():
+                with self._lock:
+                    held = self._held
+                    if held is not None:
+                        held.append((topic.id, event))
+                if held is None:
+                    self._take(topic, event)
+
+    def _blob_created(self, account: Resource, subject: str, data: Mapping[str, Any]) -> None:
+        self.tell(account, BLOB_CREATED, subject, data)
+
+    def _hold(self, call: AdminCall) -> dict[str, Any]:
+        del call
+        topics = self._estate.all(SYSTEM_TOPIC)
+        if not topics:
+            raise LookupError("no resource of Azure tells Event Grid what happens in it")
+        with self._lock:
+            self._held = self._held or []
+        return {"topics": [topic.name for topic in topics]}
+
+    def _release(self, call: AdminCall) -> dict[str, int]:
+        wish = Shuffle.wanted(call.body)
+        with self._lock:
+            held, self._held = self._held, None
+        if held is None:
+            raise LookupError("no events are held")
+        deliveries = wish.deliveries(held)
+        for id_, event in deliveries:
+            topic = self._estate.get(id_)
+            if topic is not None:
+                self._take(topic, event)
+        return {"events": len(held), "deliveries": len(deliveries)}
+
     def _take(self, topic: Resource, event: Mapping[str, Any]) -> None:
         with self._lock:
             times, self._duplicates = 1 + self._duplicates, 0
-        for rule in self._estate.all(SUBSCRIPTION, under=topic.id):
+        for rule in self._estate.all(SUBSCRIPTIONS[topic.kind], under=topic.id):
             if matches(rule.part("filter"), event):
                 for _ in range(times):
                     if not self._delivered(topic, rule, event):

@@ -110,6 +110,7 @@ _WORLDWIDE: Final = frozenset(
         "cognitiveservices:Account",
         "cosmosdb:DatabaseAccount",
         "eventgrid:Topic",
+        "iothub:IotHubResource",
         "keyvault:Vault",
         "storage:StorageAccount",
         "web:WebApp",

@@ -23,6 +23,7 @@ from serverless_ai_local.azure.queues import (
     GoneError,
     Message,
     Queues,
+    ReceiptError,
 )
 
 AUDIENCES: Final = ("https://storage.azure.com", "https://queue.core.windows.net")
@@ -105,8 +106,8 @@ class QueueService:
     def delete_message(self, call: Call, queue: Resource) -> Response:
         try:
             self._queues.delete(queue.id, call.parts[3], call.query.get("popreceipt", ""))
-        except GoneError:
-            raise _gone() from None
+        except GoneError as error:
+            raise _gone(error) from None
         return Response(status=204, headers=common())
 
     def update_message(self, call: Call, queue: Resource) -> Response:
@@ -116,8 +117,8 @@ class QueueService:
             message = self._queues.update(
                 queue.id, call.parts[3], call.query.get("popreceipt", ""), hidden, text
             )
-        except GoneError:
-            raise _gone() from None
+        except GoneError as error:
+            raise _gone(error) from None
         times = {
             "x-ms-popreceipt": message.receipt,
             "x-ms-time-next-visible": formatdate(message.visible_at, usegmt=True),
@@ -239,5 +240,8 @@ def _listed(messages: Sequence[Message], fields: Fields, *, status: int = 200) -
     return Response(text, status, common(), content_type="application/xml")
 
 
-def _gone() -> ServiceFault:
+def _gone(error: GoneError) -> ServiceFault:
+    if isinstance(error, ReceiptError):
+        text = "The specified pop receipt did not match the pop receipt for a dequeued message."
+        return ServiceFault(400, "PopReceiptMismatch", text)
     return ServiceFault(404, "MessageNotFound", "The specified message does not exist.")

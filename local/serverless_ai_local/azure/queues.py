@@ -15,7 +15,11 @@ MAX_MESSAGE_BYTES: Final = 64 * 1024
 
 
 class GoneError(Exception):
-    """No such message, or its pop receipt is an old one."""
+    """No such message."""
+
+
+class ReceiptError(GoneError):
+    """The pop receipt is an old one: somebody else has the message, or has hidden it for another while."""
 
 
 @dataclass(slots=True)
@@ -69,12 +73,12 @@ class Queues:
             return [_copy(message) for message in self._visible(queue)[:count]]
 
     def delete(self, queue: str, id_: str, receipt: str) -> None:
-        """Raises `GoneError`."""
+        """Raises `GoneError`, `ReceiptError`."""
         with self._changed:
             self._queues[queue.lower()].remove(self._held(queue, id_, receipt))
 
     def update(self, queue: str, id_: str, receipt: str, hidden_s: float, text: str | None) -> Message:
-        """Hide it for another while, and change its text if one is given. Raises `GoneError`."""
+        """Hide it for another while, and change its text if one is given. Raises as `delete`."""
         with self._changed:
             message = self._held(queue, id_, receipt)
             message.receipt, message.visible_at = uuid.uuid4().hex, self._clock() + hidden_s
@@ -98,7 +102,9 @@ class Queues:
 
     def _held(self, queue: str, id_: str, receipt: str) -> Message:
         for message in self._live(queue):
-            if message.id == id_ and message.receipt == receipt:
+            if message.id == id_:
+                if message.receipt != receipt:
+                    raise ReceiptError(id_)
                 return message
         raise GoneError(id_)
 

@@ -40,6 +40,12 @@ ROLES: Final[Mapping[str, Role]] = {
         (f"{_STORAGE}/blobServices/containers/delete", f"{_STORAGE}/blobServices/containers/read",
          f"{_STORAGE}/blobServices/containers/write"),
     ),
+    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": Role(
+        "Storage Blob Data Reader",
+        (f"{_BLOBS}/read",),
+        _DOCS.format("storage"),
+        (f"{_STORAGE}/blobServices/containers/read",),
+    ),
     "974c5e8b-45b9-4653-ba55-5f855dd0fb88": Role(
         "Storage Queue Data Contributor",
         (f"{_MESSAGES}/delete", f"{_MESSAGES}/read", f"{_MESSAGES}/write", f"{_MESSAGES}/process/action"),
@@ -63,6 +69,15 @@ ROLES: Final[Mapping[str, Role]] = {
             "Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action",
         ),
         _DOCS.format("ai-machine-learning"),
+    ),
+    "a97b65f3-24c7-4388-baec-2e87135dc908": Role(
+        "Cognitive Services User",
+        ("Microsoft.CognitiveServices/*",),
+        _DOCS.format("ai-machine-learning"),
+        (
+            "Microsoft.CognitiveServices/*/read",
+            "Microsoft.CognitiveServices/accounts/listkeys/action",
+        ),
     ),
     "3913510d-42f4-4e42-8a64-420c390055eb": Role(
         "Monitoring Metrics Publisher", ("Microsoft.Insights/Telemetry/Write",), _DOCS.format("monitor")

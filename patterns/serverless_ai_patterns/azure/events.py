@@ -20,6 +20,10 @@ EVENT_AGE_MINUTES: Final = 60
 DELIVERIES: Final = 10
 """Attempts of Event Grid to put an event into the queue within its age (1 to 30)."""
 
+LONGEST_AGE_MINUTES: Final = 1440
+MOST_DELIVERIES: Final = 30
+"""What Event Grid allows at most, for events that stand for documents."""
+
 MOST_CONDITIONS: Final = 25
 """Advanced filters, and values in all of them together, that one subscription takes.
 Source: https://learn.microsoft.com/azure/event-grid/event-filtering#limitations, read 2026-11."""
@@ -36,8 +40,11 @@ class Condition(NamedTuple):
 class EventFilter(NamedTuple):
     """What a subscription lets through: events of one of `types` (empty: of any) that meet all conditions."""
 
-    types: tuple[str, ...]
-    conditions: tuple[Condition, ...]
+    types: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    begins_with: str = ""
+    """How subjects begin, with regard to case."""
+    ends_with: str = ""
 
 
 _KEYS: Final = ("source", "detail-type", "detail")
@@ -45,12 +52,40 @@ _OPERATORS: Final = {"prefix": "StringBeginsWith", "suffix": "StringEndsWith"}
 _VALUES: Final = 'a text, a number, true, false, {"prefix": text} or {"suffix": text}'
 
 
-def event_filter(pattern: Mapping[str, Any]) -> EventFilter:
+def event_filter(pattern: Mapping[str, Any], setting: str = "events.bus_filter") -> EventFilter:
     """An EventBridge pattern for CloudEvents: `detail-type` is their type, `detail` their data.
 
-    Texts are compared without regard to case, as Event Grid does. Raises ValueError naming the key of what
-    Event Grid cannot express.
+    Texts are compared without regard to case, as Event Grid does. Raises ValueError naming the `setting` and
+    the key of what Event Grid cannot express.
     """
+    try:
+        return _filter(pattern)
+    except _CannotBeSaid as error:
+        raise ValueError(f"{setting} has {error}") from None
+
+
+def attributes_filter(attributes: Mapping[str, Any], key: str, setting: str) -> EventFilter:
+    """Events that have one of the texts for each of the attributes, which are under `key`."""
+    conditions = [Condition(f"{key}.{name}", "StringIn", tuple(texts)) for name, texts in attributes.items()]
+    try:
+        return EventFilter(conditions=_few(conditions))
+    except _CannotBeSaid as error:
+        raise ValueError(f"{setting} has {error}") from None
+
+
+class _CannotBeSaid(Exception):
+    pass
+
+
+def _few(conditions: list[Condition]) -> tuple[Condition, ...]:
+    """`conditions`, if one subscription takes as many."""
+    values = sum(len(condition.values) for condition in conditions)
+    if max(values, len(conditions)) > MOST_CONDITIONS:
+        raise _CannotBeSaid(f"{values} values; Event Grid takes {MOST_CONDITIONS}")
+    return tuple(conditions)
+
+
+def _filter(pattern: Mapping[str, Any]) -> EventFilter:
     for key in pattern:
         if key not in _KEYS:
             raise _refusal(key, f"which Azure cannot match; allowed: {', '.join(_KEYS)}")
@@ -60,10 +95,7 @@ def event_filter(pattern: Mapping[str, Any]) -> EventFilter:
         conditions.append(_condition("source", "source", pattern["source"]))
     if "detail" in pattern:
         conditions += _nested("detail", "data", pattern["detail"])
-    values = sum(len(condition.values) for condition in conditions)
-    if max(values, len(conditions)) > MOST_CONDITIONS:
-        raise ValueError(f"events.bus_filter has {values} values; Event Grid takes {MOST_CONDITIONS}")
-    return EventFilter(types, tuple(conditions))
+    return EventFilter(types, _few(conditions))
 
 
 def _types(allowed: Any) -> tuple[str, ...]:
@@ -111,5 +143,5 @@ def _test(path: str, value: Any) -> tuple[str, Any]:
     raise _refusal(path, f"in which {value!r} cannot be matched; on Azure a value is {_VALUES}")
 
 
-def _refusal(path: str, why: str) -> ValueError:
-    return ValueError(f"events.bus_filter has {path}, {why}")
+def _refusal(path: str, why: str) -> _CannotBeSaid:
+    return _CannotBeSaid(f"{path}, {why}")

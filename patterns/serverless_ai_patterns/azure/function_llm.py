@@ -1,27 +1,20 @@
-"""Function + LLM on Azure: what the function is told, and how large Flex Consumption lets it be."""
+"""Function + LLM on Azure: what the function is told, and how many instances there may be of it."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from serverless_ai_patterns.azure.events import EVENTS
+from serverless_ai_patterns.azure.flex import INSTANCES
 from serverless_ai_patterns.azure.schedule import ncrontab
 from serverless_ai_patterns.function_llm import FunctionLlmSettings
 from serverless_ai_patterns.function_llm.handler import handler_config
-from serverless_ai_patterns.function_settings import FunctionSettings
 from serverless_ai_runtime.config import AzureEdgeConfig, azure_settings, to_env
 
-MEMORY_MB: Final = (2048, 4096)
-"""Sizes that Flex Consumption has everywhere; 512 is refused in places (azure-rest-api-specs issue 40898)."""
 CONCURRENCY: Final = 16
 """Requests that one instance answers at the same time: Flex Consumption's own default for 2048 MB."""
 THREADS: Final = "PYTHON_THREADPOOL_THREAD_COUNT"
 """The setting that tells the Python worker how many functions may run at once (default: 4 and its CPUs)."""
-INSTANCES: Final = (40, 1000)
-"""Smallest and largest maximum of instances that every region takes (azure-docs pull request 128255)."""
-PYTHON: Final = "3.12"
-RETENTION_DAYS: Final = (30, 730)
-"""Least and most days that a Log Analytics workspace keeps what it holds."""
 
 
 def environment(
@@ -61,14 +54,6 @@ def takes_events(settings: FunctionLlmSettings) -> bool:
     return bool(settings.events.schedule or settings.events.bus_filter)
 
 
-def instance_memory_mb(settings: FunctionSettings) -> int:
-    """The smallest instance with at least `memory_mb`. Raises ValueError above the largest."""
-    for size in MEMORY_MB:
-        if settings.memory_mb <= size:
-            return size
-    raise ValueError(f"function.memory_mb on Azure must be at most {MEMORY_MB[-1]}, got {settings.memory_mb}")
-
-
 def instances(settings: FunctionLlmSettings) -> int:
     """Most instances: as set, or as many as what one rate limit lets through can keep busy.
 
@@ -80,13 +65,3 @@ def instances(settings: FunctionLlmSettings) -> int:
     in_flight = throttle.burst + throttle.requests_per_second * settings.function.timeout_s
     least, most = INSTANCES
     return min(most, max(least, -(-in_flight // CONCURRENCY)))
-
-
-def retention_days(settings: FunctionSettings) -> int:
-    """Days that logs are kept, at least what a workspace keeps anyway. Raises ValueError above its most."""
-    least, most = RETENTION_DAYS
-    if settings.log_retention_days > most:
-        raise ValueError(
-            f"function.log_retention_days on Azure must be at most {most}, got {settings.log_retention_days}"
-        )
-    return max(least, settings.log_retention_days)

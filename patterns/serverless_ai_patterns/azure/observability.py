@@ -23,6 +23,7 @@ ERROR: Final = 1
 _MODEL: Final = "Microsoft.CognitiveServices/accounts"
 LINES: Final = "traces | extend line = parse_json(message)"
 _TOPIC: Final = "Microsoft.EventGrid/topics"
+_SYSTEM_TOPIC: Final = "Microsoft.EventGrid/systemTopics"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +43,7 @@ class MetricAlert:
 
     name: str
     description: str
-    of: Literal["model", "topic"]
+    of: Literal["model", "topic", "uploads"]
     namespace: str
     metric: str
     threshold: int
@@ -51,14 +52,27 @@ class MetricAlert:
     severity: int = WARNING
 
 
+_ERRORS: Final = LogAlert(
+    name="Errors",
+    description="The function failed, or answered 5xx",
+    query="requests | where success == false and (resultCode == '0' or toint(resultCode) >= 500)",
+)
+_THROTTLES: Final = MetricAlert(
+    name="Throttles",
+    description="The model refused calls for the deployment's capacity",
+    of="model",
+    namespace=_MODEL,
+    metric="AzureOpenAIRequests",
+    dimensions=(("StatusCode", "429"),),
+    threshold=0,
+    window=QUARTER,
+)
+
+
 def log_alerts(*, timeout_s: int, events: bool) -> list[LogAlert]:
-    """Errors and slowness, and dead letters where `events` can become some."""
+    """Of Function + LLM: errors and slowness, and dead letters where `events` can become some."""
     found = [
-        LogAlert(
-            name="Errors",
-            description="The function failed, or answered 5xx",
-            query="requests | where success == false and (resultCode == '0' or toint(resultCode) >= 500)",
-        ),
+        _ERRORS,
         LogAlert(
             name="Duration",
             description=f"p95 above {DURATION_SHARE:.0%} of the {timeout_s} s timeout for 15 minutes",
@@ -67,33 +81,13 @@ def log_alerts(*, timeout_s: int, events: bool) -> list[LogAlert]:
             severity=WARNING,
         ),
     ]
-    if events:
-        found.append(
-            LogAlert(
-                name="DeadLetters",
-                description=f"An event that failed every time was put into the queue {DEAD_LETTERS}",
-                # What the handler says, or the host in its stead: Azure Monitor counts the messages of an
-                # account and not of a queue.
-                query=f"{LINES} | where tobool(line.dead_letter) "
-                "or message startswith 'Message has reached MaxDequeueCount'",
-            )
-        )
-    return found
+    return [*found, _dead_letters("tobool(line.dead_letter)", "An event")] if events else found
 
 
 def metric_alerts(*, tokens_per_hour: int, topic: bool) -> list[MetricAlert]:
-    """Throttles of the model and spending, and undelivered events where there is a topic."""
+    """Of Function + LLM: throttles of the model, spending, and undelivered events where there is a topic."""
     found = [
-        MetricAlert(
-            name="Throttles",
-            description="The model refused calls for the deployment's capacity",
-            of="model",
-            namespace=_MODEL,
-            metric="AzureOpenAIRequests",
-            dimensions=(("StatusCode", "429"),),
-            threshold=0,
-            window=QUARTER,
-        ),
+        _THROTTLES,
         MetricAlert(
             name="Tokens",
             description=f"More than {tokens_per_hour} tokens (in + out) in an hour",
@@ -104,44 +98,86 @@ def metric_alerts(*, tokens_per_hour: int, topic: bool) -> list[MetricAlert]:
             window=HOUR,
         ),
     ]
-    if topic:
-        found.append(
-            MetricAlert(
-                name="Undelivered",
-                description="Event Grid could not put events into the queue",
-                of="topic",
-                namespace=_TOPIC,
-                metric="DeadLetteredCount",
-                threshold=0,
-                window=QUARTER,
-                severity=ERROR,
-            )
-        )
-    return found
+    return [*found, _undelivered("topic", "events", _TOPIC)] if topic else found
+
+
+def pipeline_log_alerts() -> list[LogAlert]:
+    """Of the event pipeline: errors, and dead letters."""
+    return [_ERRORS, _dead_letters("isnotempty(line.dead_letter)", "An item")]
+
+
+def pipeline_metric_alerts(*, model: bool, uploads: bool) -> list[MetricAlert]:
+    """Of the event pipeline: throttles where it has a model, undelivered events where it takes uploads."""
+    throttles = [_THROTTLES] if model else []
+    return [*throttles, *([_undelivered("uploads", "uploads", _SYSTEM_TOPIC)] if uploads else [])]
+
+
+def _dead_letters(condition: str, what: str) -> LogAlert:
+    return LogAlert(
+        name="DeadLetters",
+        description=f"{what} that failed every time was put into the queue {DEAD_LETTERS}",
+        # What the handler says, or the host in its stead: Azure Monitor counts the messages of an account
+        # and not of a queue.
+        query=f"{LINES} | where {condition} or message startswith 'Message has reached MaxDequeueCount'",
+    )
+
+
+def _undelivered(of: Literal["topic", "uploads"], what: str, namespace: str) -> MetricAlert:
+    return MetricAlert(
+        name="Undelivered",
+        description=f"Event Grid could not put {what} into the queue",
+        of=of,
+        namespace=namespace,
+        metric="DeadLetteredCount",
+        threshold=0,
+        window=QUARTER,
+        severity=ERROR,
+    )
 
 
 _OWN: Final = f"{LINES} | where isnotempty(line.FunctionName)"
-_CHARTS: Final = (
-    ("Requests", "requests | summarize count() by bin(timestamp, 5m), resultCode"),
+_TOKENS: Final = (
+    "Tokens",
+    f"{_OWN} | summarize sum(tolong(line.{config.METRIC_INPUT_TOKENS})), "
+    f"sum(tolong(line.{config.METRIC_OUTPUT_TOKENS})) by bin(timestamp, 5m)",
+)
+_CALLS: Final = (
     ("Duration (ms)", "requests | summarize percentiles(duration, 50, 95) by bin(timestamp, 5m)"),
     ("Failures", "requests | where success == false | summarize count() by bin(timestamp, 5m), name"),
-    (
-        "Tokens",
-        f"{_OWN} | summarize sum(tolong(line.{config.METRIC_INPUT_TOKENS})), "
-        f"sum(tolong(line.{config.METRIC_OUTPUT_TOKENS})) by bin(timestamp, 5m)",
-    ),
+)
+_COLD_STARTS: Final = (
+    "Cold starts",
+    f"{_OWN} | summarize sum(tolong(line.{config.METRIC_COLD_STARTS})) by bin(timestamp, 5m)",
+)
+FUNCTION_LLM_CHARTS: Final = (
+    ("Requests", "requests | summarize count() by bin(timestamp, 5m), resultCode"),
+    *_CALLS,
+    _TOKENS,
     (
         "Refused by budget",
         f"{_OWN} | summarize sum(tolong(line.{config.METRIC_BUDGET_REFUSALS})) by bin(timestamp, 5m)",
     ),
-    (
-        "Cold starts",
-        f"{_OWN} | summarize sum(tolong(line.{config.METRIC_COLD_STARTS})) by bin(timestamp, 5m)",
-    ),
+    _COLD_STARTS,
 )
+EVENT_PIPELINE_CHARTS: Final = (
+    (
+        "Deliveries and those that come again",
+        f"{_OWN} | summarize sum(tolong(line.deliveries)), sum(tolong(line.retries)) by bin(timestamp, 5m)",
+    ),
+    (
+        "Dead letters by reason",
+        f"{_OWN} | where isnotempty(line.dead_letter) "
+        "| summarize count() by bin(timestamp, 5m), tostring(line.dead_letter)",
+    ),
+    *_CALLS,
+    _TOKENS,
+    _COLD_STARTS,
+)
+Charts = tuple[tuple[str, str], ...]
+"""Titles and queries."""
 
 
-def workbook(insights_id: str) -> dict[str, Any]:
+def workbook(insights_id: str, charts: Charts = FUNCTION_LLM_CHARTS) -> dict[str, Any]:
     """The content of the workbook: a chart a question, asked of the component `insights_id`."""
     return {
         "version": "Notebook/1.0",
@@ -160,7 +196,7 @@ def workbook(insights_id: str) -> dict[str, Any]:
                     "timeContext": {"durationMs": 24 * 3600 * 1000},
                 },
             }
-            for title, query in _CHARTS
+            for title, query in charts
         ],
         "fallbackResourceIds": [insights_id],
     }

@@ -17,6 +17,7 @@ _FLEX: Final = f"Azure Functions price page through modal.com, May 2025; read {R
 
 METRIC_ALERT = Price(0.10, "time series of a metric alert a month; the first ten are free", _LIST)
 LOG_ALERT = Price(0.50, "log alert asked every 15 minutes, a month", _LIST)
+HUB_UNIT = Price(25.00, "unit of the size S1 of an IoT hub a month", _LIST)
 ALWAYS_READY = Price(0.000004, "GB-second of an always ready instance", _FLEX)
 
 Properties = Mapping[str, Any]
@@ -49,6 +50,8 @@ FREE: Final[Mapping[str, str]] = {
             "azure-native:managedidentity:UserAssignedIdentity",
             "azure-native:resources:ResourceGroup",
             "azure-native:storage:BlobContainer",
+            "azure-native:storage:BlobServiceProperties",
+            "azure-native:storage:ManagementPolicy",
             "azure-native:storage:Queue",
             "azure-native:web:WebAppAuthSettingsV2",
             "azure-native:web:WebAppScmAllowed",
@@ -59,6 +62,8 @@ FREE: Final[Mapping[str, str]] = {
     "azure-native:applicationinsights:Component": "paid by the gigabyte, in its workspace",
     "azure-native:cosmosdb:SqlResourceSqlContainer": "paid by the request unit and the gigabyte kept",
     "azure-native:cosmosdb:SqlResourceSqlDatabase": "paid by the request unit and the gigabyte kept",
+    "azure-native:eventgrid:SystemTopic": "paid by the operation",
+    "azure-native:eventgrid:SystemTopicEventSubscription": "paid by the operation",
     "azure-native:eventgrid:Topic": "paid by the operation",
     "azure-native:eventgrid:TopicEventSubscription": "paid by the operation",
     "azure-native:keyvault:Secret": "paid by the operation",
@@ -110,6 +115,15 @@ def _gateway(properties: Properties) -> Idle:
     return _only(kind, properties["sku"]["name"], {"Consumption": "paid by the call"})
 
 
+def _hub(properties: Properties) -> Idle:
+    sku = properties["sku"]
+    if sku["name"] != "S1":
+        raise UnpricedError(f"azure-native:iothub:IotHubResource has a known price as S1, not {sku['name']}")
+    units = int(sku["capacity"])
+    why = f"{units} {HUB_UNIT.unit}"
+    return Idle(units * HUB_UNIT.usd, why, HUB_UNIT.source)
+
+
 def _only(kind: str, variant: str, free: Mapping[str, str]) -> Idle:
     """A type of which only some variants cost nothing idle; the price of the others is not known here."""
     if variant in free:
@@ -133,6 +147,7 @@ _RULES: Final[Mapping[str, Callable[[Properties], Idle]]] = {
     "azure-native:cognitiveservices:Account": _account,
     "azure-native:cognitiveservices:Deployment": _deployment,
     "azure-native:cosmosdb:DatabaseAccount": _cosmos,
+    "azure-native:iothub:IotHubResource": _hub,
     "azure-native:monitor:MetricAlert": _metric_alert,
     "azure-native:monitor:ScheduledQueryRule": _log_alert,
     "azure-native:web:AppServicePlan": _plan,

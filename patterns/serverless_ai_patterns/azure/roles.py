@@ -10,7 +10,7 @@ import re
 import uuid
 from typing import Final, NamedTuple
 
-from serverless_ai_runtime.adapters.azure import cosmos, foundry, queue
+from serverless_ai_runtime.adapters.azure import ai, blobs, cosmos, foundry, queue, topics
 
 _SUBSCRIPTION: Final = re.compile(r"/subscriptions/([^/]+)/", re.IGNORECASE)
 
@@ -30,7 +30,7 @@ HOST_BLOBS: Final = Role(
     "The Functions host keeps leases and its package in containers that it makes itself",
 )
 USE_QUEUE: Final = Role(
-    "Storage Queue Data Contributor",
+    queue.USE_ROLE,
     "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
     "The Functions host takes, hides and deletes messages of a queue, and the timer puts them in",
 )
@@ -39,15 +39,30 @@ SEND_MESSAGES: Final = Role(
     "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a",
     "Events, results and dead letters are put into a queue",
 )
+READ_BLOBS: Final = Role(
+    blobs.READ_ROLE,
+    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
+    "What was uploaded is read",
+)
 WRITE_BLOBS: Final = Role(
-    "Storage Blob Data Contributor",
+    blobs.WRITE_ROLE,
     "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
-    "Event Grid puts into a container what it could not deliver",
+    "Results are written, and Event Grid puts into a container what it could not deliver",
+)
+SEND_EVENTS: Final = Role(
+    topics.SEND_ROLE,
+    "d5a91429-5739-47e2-a06b-3470a27159e7",
+    "What is done is announced on a topic",
 )
 CALL_MODEL: Final = Role(
     foundry.ROLE,
     "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd",
     "Chat completions of the account's deployments",
+)
+USE_AI: Final = Role(
+    ai.ROLE,
+    "a97b65f3-24c7-4388-baec-2e87135dc908",
+    "Documents, images, speech and text are analysed; the account has no keys that the role could read",
 )
 WRITE_TELEMETRY: Final = Role(
     "Monitoring Metrics Publisher",

@@ -9,8 +9,9 @@ except ImportError as error:
 
 from serverless_ai_pulumi.azure._gateway import Gateway
 from serverless_ai_pulumi.azure._store import StateContainer
+from serverless_ai_pulumi.azure.event_pipeline import EventPipeline
 from serverless_ai_pulumi.azure.function_llm import FunctionLlm
 
 del _pulumi_azure_native
 
-__all__ = ["FunctionLlm", "Gateway", "StateContainer"]
+__all__ = ["EventPipeline", "FunctionLlm", "Gateway", "StateContainer"]

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 import pulumi
-from pulumi_azure_native import web
+from pulumi_azure_native import managedidentity, web
 
 from serverless_ai_patterns.azure import gateway
 from serverless_ai_patterns.function_llm import Iam, Jwt
@@ -39,7 +39,44 @@ def authentication(
         providers = _entra(auth.audience[0], auth.issuer, list(auth.audience))
     else:
         providers = _openid(auth)
-    made = web.WebAppAuthSettingsV2(
+    made = _settings(name, place, app, providers, opts=opts)
+    if isinstance(auth, Jwt) and not auth.issuer.startswith("https://"):
+        pulumi.log.warn(
+            f"The issuer {auth.issuer} is not https: App Service refuses it, only the local cloud takes it",
+            made,
+        )
+    return made
+
+
+def nobody(
+    name: str,
+    place: Place,
+    app: web.WebApp,
+    identity: managedidentity.UserAssignedIdentity,
+    *,
+    opts: pulumi.ResourceOptions,
+) -> web.WebAppAuthSettingsV2:
+    """For an app without a route: nobody can have the token that it wants, one for its own identity."""
+    issuer = identity.tenant_id.apply(gateway.entra_issuer)
+    audiences = identity.client_id.apply(lambda id_: [id_])
+    return _settings(name, place, app, _entra(identity.client_id, issuer, audiences), opts=opts)
+
+
+_NO_REGISTRATION: Final = (
+    "{0}: callers with an identity of Entra need an app registration to get tokens for. Make one (az ad app "
+    "create --display-name {0} --requested-access-token-version 2) and give its appId as entra_client_id"
+)
+
+
+def _settings(
+    name: str,
+    place: Place,
+    app: web.WebApp,
+    providers: web.IdentityProvidersArgs,
+    *,
+    opts: pulumi.ResourceOptions,
+) -> web.WebAppAuthSettingsV2:
+    return web.WebAppAuthSettingsV2(
         name,
         resource_group_name=place.group,
         name=app.name,
@@ -54,18 +91,6 @@ def authentication(
         # Deleting these settings opens the app: they go when it goes, and not a moment before.
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(deleted_with=app)),
     )
-    if isinstance(auth, Jwt) and not auth.issuer.startswith("https://"):
-        pulumi.log.warn(
-            f"The issuer {auth.issuer} is not https: App Service refuses it, only the local cloud takes it",
-            made,
-        )
-    return made
-
-
-_NO_REGISTRATION: Final = (
-    "{0}: callers with an identity of Entra need an app registration to get tokens for. Make one (az ad app "
-    "create --display-name {0} --requested-access-token-version 2) and give its appId as entra_client_id"
-)
 
 
 def _entra(

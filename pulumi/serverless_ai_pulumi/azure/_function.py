@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import pulumi
 from pulumi_azure_native import applicationinsights, authorization, managedidentity, storage, web
 
-from serverless_ai_patterns.azure import function_llm as shared
-from serverless_ai_patterns.function_llm import FunctionLlmSettings
+from serverless_ai_patterns.azure import flex
+from serverless_ai_patterns.function_settings import FunctionSettings, WorkerSettings
 from serverless_ai_pulumi.azure._onedeploy import AUDIENCE
 from serverless_ai_pulumi.azure._package import Package
 from serverless_ai_pulumi.azure._place import Place, https
@@ -34,7 +35,9 @@ def function_app(
     name: str,
     place: Place,
     *,
-    settings: FunctionLlmSettings,
+    settings: FunctionSettings | WorkerSettings,
+    instances: int,
+    http_concurrency: int | None,
     plan: web.AppServicePlan,
     identity: managedidentity.UserAssignedIdentity,
     account: storage.StorageAccount,
@@ -44,7 +47,11 @@ def function_app(
     secrets: bool,
     opts: pulumi.ResourceOptions,
 ) -> web.WebApp:
-    """An app without keys. It waits for what its identity was granted: its first call is already allowed."""
+    """An app without keys. It waits for what its identity was granted: its first call is already allowed.
+
+    `instances`: at most so many; `http_concurrency`: requests that one answers at the same time, None where
+    there is no route.
+    """
     package = container(f"{name}-package", PACKAGE, place, account, opts=opts)
     app = web.WebApp(
         name,
@@ -68,15 +75,11 @@ def function_app(
                     ),
                 )
             ),
-            runtime=web.FunctionsRuntimeArgs(name=web.RuntimeName.PYTHON, version=shared.PYTHON),
+            runtime=web.FunctionsRuntimeArgs(name=web.RuntimeName.PYTHON, version=flex.PYTHON),
             scale_and_concurrency=web.FunctionsScaleAndConcurrencyArgs(
-                instance_memory_mb=shared.instance_memory_mb(settings.function),
-                maximum_instance_count=shared.instances(settings),
-                triggers=web.FunctionsScaleAndConcurrencyTriggersArgs(
-                    http=web.FunctionsScaleAndConcurrencyTriggersHttpArgs(
-                        per_instance_concurrency=shared.CONCURRENCY
-                    )
-                ),
+                instance_memory_mb=flex.instance_memory_mb(settings),
+                maximum_instance_count=instances,
+                triggers=_http_trigger(http_concurrency) if http_concurrency else None,
             ),
         ),
         site_config=_site_config(environment),
@@ -87,6 +90,12 @@ def function_app(
         f"{name}-passwords", resource_group_name=place.group, name=app.name, allow=False, opts=opts
     )
     return app
+
+
+def _http_trigger(concurrency: int) -> web.FunctionsScaleAndConcurrencyTriggersArgs:
+    return web.FunctionsScaleAndConcurrencyTriggersArgs(
+        http=web.FunctionsScaleAndConcurrencyTriggersHttpArgs(per_instance_concurrency=concurrency)
+    )
 
 
 def _site_config(environment: pulumi.Output[Mapping[str, str]]) -> web.SiteConfigArgsDict:
@@ -122,10 +131,24 @@ def host_settings(
     )
 
 
+def merged(parts: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """App settings of several parts."""
+    return {key: value for part in parts for key, value in part.items()}
+
+
 def publish(
-    name: str, pattern: str, app: web.WebApp, *, after: pulumi.Resource, opts: pulumi.ResourceOptions
+    name: str,
+    pattern: str,
+    app: web.WebApp,
+    *,
+    extra: Mapping[str, Path] | None = None,
+    after: pulumi.Resource,
+    opts: pulumi.ResourceOptions,
 ) -> Package:
-    """The code of `pattern` in `app` once there is `after`; published as whoever runs the program."""
+    """The code of `pattern` in `app` once there is `after`; published as whoever runs the program.
+
+    `extra`: files of the user's own that go with it.
+    """
     token = authorization.get_client_token_output(
         endpoint=AUDIENCE, opts=pulumi.InvokeOutputOptions(parent=opts.parent)
     ).token
@@ -134,6 +157,7 @@ def publish(
         pattern=pattern,
         site=_publishing_site(app),
         token=token,
+        extra=extra or {},
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[after])),
     )
 

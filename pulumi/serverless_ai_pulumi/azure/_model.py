@@ -47,7 +47,7 @@ def foundry(
 
     One after the other: an account refuses a change while it makes another.
     """
-    account = _account(name, place, encryption=encryption, opts=opts)
+    account = ai_account(name, place, encryption=encryption, opts=opts)
     rules = guardrail(f"{name}-guardrail", place, account, opts=opts) if guarded else None
     served = _deployment(
         f"{name}-deployment", place, account, model, capacity=capacity, guardrail=rules, opts=opts
@@ -63,7 +63,7 @@ def foundry(
     return ModelParts(account, rules, served, project)
 
 
-def _account(
+def ai_account(
     name: str, place: Place, *, encryption: Encryption | None, opts: pulumi.ResourceOptions
 ) -> cognitiveservices.Account:
     """A Foundry account without keys. Its subdomain is what tokens are made out to."""

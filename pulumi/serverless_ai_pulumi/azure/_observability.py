@@ -4,35 +4,36 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
-from pulumi_azure_native import applicationinsights, cognitiveservices, eventgrid, monitor
+from pulumi_azure_native import applicationinsights, monitor
 
-from serverless_ai_patterns.azure import observability
-from serverless_ai_patterns.azure.function_llm import takes_events
-from serverless_ai_patterns.azure.observability import HOUR, QUARTER, LogAlert, MetricAlert, workbook
-from serverless_ai_patterns.function_llm import FunctionLlmSettings
-from serverless_ai_patterns.thresholds import alarm_tokens_per_hour
+from serverless_ai_patterns.azure.observability import (
+    HOUR,
+    QUARTER,
+    Charts,
+    LogAlert,
+    MetricAlert,
+    workbook,
+)
 from serverless_ai_pulumi.azure._place import Place
 
 
 def alarms(
     name: str,
     place: Place,
-    settings: FunctionLlmSettings,
+    logs: Sequence[LogAlert],
+    metrics: Sequence[MetricAlert],
     *,
     insights: applicationinsights.Component,
-    account: cognitiveservices.Account,
-    topic: eventgrid.Topic | None,
+    scopes: Mapping[str, pulumi.Input[str]],
     opts: pulumi.ResourceOptions,
 ) -> list[monitor.MetricAlert | monitor.ScheduledQueryRule]:
-    """One alert a specification, without actions: who is called is the subscription's decision."""
-    logs = observability.log_alerts(timeout_s=settings.function.timeout_s, events=takes_events(settings))
-    metrics = observability.metric_alerts(
-        tokens_per_hour=alarm_tokens_per_hour(settings.budget.total_tokens_per_day), topic=topic is not None
-    )
-    scopes = {"model": account.id, "topic": topic.id if topic else ""}
+    """One alert a specification, without actions: who is called is the subscription's decision.
+
+    `scopes`: what a specification's metric is of -> id of that resource.
+    """
     return [
         *(_log_alert(f"{name}-{spec.name.lower()}", spec, place, insights, opts=opts) for spec in logs),
         *(
@@ -123,7 +124,12 @@ def _metric_alert(
 
 
 def dashboard(
-    name: str, place: Place, insights: applicationinsights.Component, *, opts: pulumi.ResourceOptions
+    name: str,
+    place: Place,
+    insights: applicationinsights.Component,
+    charts: Charts,
+    *,
+    opts: pulumi.ResourceOptions,
 ) -> applicationinsights.Workbook:
     """The workbook, beside the component that it asks. Azure wants a GUID for its name."""
     return applicationinsights.Workbook(
@@ -134,7 +140,7 @@ def dashboard(
         kind=applicationinsights.WorkbookSharedTypeKind.SHARED,
         display_name=place.name,
         source_id=insights.id.apply(str.lower),
-        serialized_data=insights.id.apply(lambda id_: json.dumps(workbook(id_))),
+        serialized_data=insights.id.apply(lambda id_: json.dumps(workbook(id_, charts))),
         opts=opts,
     )
 

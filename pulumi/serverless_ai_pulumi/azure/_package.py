@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import pulumi
@@ -46,13 +48,18 @@ class Package(dynamic.Resource, module="azure", name="Package"):
         pattern: str,
         site: pulumi.Input[str],
         token: pulumi.Input[str],
+        extra: Mapping[str, Path],
         opts: pulumi.ResourceOptions,
     ) -> None:
-        """`site`: URL of the app's publishing site; `token`: one of Entra for Azure's management."""
+        """`site`: URL of the app's publishing site; `token`: one of Entra for Azure's management.
+
+        `extra`: files of the user's own, by their path in the zip.
+        """
         properties: dict[str, Any] = {
             "pattern": pattern,
             "site": site,
-            "digest": bundle.digest(pattern, CLOUD),
+            "digest": bundle.digest(pattern, CLOUD, extra=extra),
+            "extra": {place: str(file) for place, file in extra.items()},
             "token": pulumi.Output.secret(token),
             "deployment": None,
         }
@@ -62,10 +69,12 @@ class Package(dynamic.Resource, module="azure", name="Package"):
 def _published(properties: dict[str, Any]) -> dict[str, Any]:
     """Publish what `properties` say; what is kept of them, which is not the token."""
     pattern, site = properties["pattern"], properties["site"]
-    deployment = publish(Site(site, properties["token"]), bundle.zip_bytes(pattern, CLOUD))
+    extra = {place: Path(file) for place, file in properties["extra"].items()}
+    deployment = publish(Site(site, properties["token"]), bundle.zip_bytes(pattern, CLOUD, extra=extra))
     return {
         "pattern": pattern,
         "site": site,
+        "extra": properties["extra"],
         "digest": properties["digest"],
         "deployment": deployment,
     }

@@ -40,7 +40,12 @@ class Place(NamedTuple):
     @property
     def packed(self) -> pulumi.Output[str]:
         """A name unique in the world of at most 24 small letters and digits."""
-        return pulumi.Output.concat(self.name.replace("-", "")[:_PACKED], self.suffix)
+        return self.packed_for("")
+
+    def packed_for(self, use: str) -> pulumi.Output[str]:
+        """As `packed`, for the second resource of a kind; `use` is a word of few letters."""
+        kept = self.name.replace("-", "")[: _PACKED - len(use)]
+        return pulumi.Output.concat(kept, use, self.suffix)
 
 
 def checked(name: str) -> str:

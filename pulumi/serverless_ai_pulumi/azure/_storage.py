@@ -13,9 +13,9 @@ PACKAGE = "package"
 
 
 def storage_account(
-    name: str, place: Place, *, encryption: Encryption | None, opts: pulumi.ResourceOptions
+    name: str, place: Place, *, use: str = "", encryption: Encryption | None, opts: pulumi.ResourceOptions
 ) -> storage.StorageAccount:
-    """Entra tokens only, TLS 1.2, no public blobs."""
+    """Entra tokens only, TLS 1.2, no public blobs. `use` tells a pattern's second account from its first."""
     identity = None
     if encryption is not None:
         identity = storage.IdentityArgs(
@@ -24,7 +24,7 @@ def storage_account(
     return storage.StorageAccount(
         name,
         resource_group_name=place.group,
-        account_name=place.packed,
+        account_name=place.packed_for(use),
         kind=storage.Kind.STORAGE_V2,
         sku=storage.SkuArgs(name=storage.SkuName.STANDARD_LRS),
         allow_blob_public_access=False,

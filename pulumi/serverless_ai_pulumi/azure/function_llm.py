@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import pulumi
 import pulumi_azure_native as azure
 
-from serverless_ai_patterns.azure import events, roles
+from serverless_ai_patterns.azure import events, flex, observability, roles
 from serverless_ai_patterns.azure import function_llm as shared
 from serverless_ai_patterns.azure.roles import Role
 from serverless_ai_patterns.azure.schedule import ncrontab
 from serverless_ai_patterns.function_llm import FunctionLlmSettings
 from serverless_ai_patterns.models_azure import AzureModel
+from serverless_ai_patterns.thresholds import alarm_tokens_per_hour
 from serverless_ai_pulumi.azure._auth import authentication
-from serverless_ai_pulumi.azure._events import topic
-from serverless_ai_pulumi.azure._function import function_app, host_settings, plan, publish
+from serverless_ai_pulumi.azure._events import Sink, Subscription, custom_topic, to_queue
+from serverless_ai_pulumi.azure._function import function_app, host_settings, merged, plan, publish
 from serverless_ai_pulumi.azure._gateway import Gateway, gateway, trust_of
 from serverless_ai_pulumi.azure._key import encryption
 from serverless_ai_pulumi.azure._logs import insights
@@ -27,7 +28,13 @@ from serverless_ai_pulumi.azure._package import Package
 from serverless_ai_pulumi.azure._place import Place, checked, https
 from serverless_ai_pulumi.azure._roles import assign
 from serverless_ai_pulumi.azure._secrets import vault
-from serverless_ai_pulumi.azure._storage import queue, queue_service, queue_url, storage_account
+from serverless_ai_pulumi.azure._storage import (
+    container,
+    queue,
+    queue_service,
+    queue_url,
+    storage_account,
+)
 from serverless_ai_pulumi.azure._store import StateContainer, state_container, use_records
 from serverless_ai_pulumi.azure.outputs import outputs
 
@@ -80,7 +87,7 @@ class FunctionLlm(pulumi.ComponentResource):
     package: Package
     authentication: azure.web.WebAppAuthSettingsV2
     topic: azure.eventgrid.Topic | None
-    rule: azure.eventgrid.TopicEventSubscription | None
+    rule: Subscription | None
     schedule: str | None
     """NCRONTAB, UTC."""
     schedule_name: pulumi.Output[str] | None
@@ -169,7 +176,7 @@ class FunctionLlm(pulumi.ComponentResource):
         self.workspace = workspace or make_workspace(
             f"{self._name}-logs",
             self._place,
-            retention_days=shared.retention_days(self.settings.function),
+            retention_days=flex.retention_days(self.settings.function),
             opts=self._child,
         )
         self.insights = insights(f"{self._name}-insights", self._place, self.workspace, opts=self._child)
@@ -221,13 +228,15 @@ class FunctionLlm(pulumi.ComponentResource):
         self.function = function_app(
             f"{name}-function",
             place,
-            settings=self.settings,
+            settings=self.settings.function,
+            instances=shared.instances(self.settings),
+            http_concurrency=shared.CONCURRENCY,
             plan=self.plan,
             identity=self.identity,
             account=self.storage,
             environment=pulumi.Output.all(
                 host_settings(self.identity, self.storage, self.insights), self._environment(), references
-            ).apply(_merged),
+            ).apply(merged),
             granted=self._granted,
             subnet_id=subnet_id,
             secrets=bool(secrets),
@@ -283,24 +292,30 @@ class FunctionLlm(pulumi.ComponentResource):
     def _make_topic(self) -> None:
         self.topic = self.rule = None
         pattern = self.settings.events.bus_filter
-        if pattern is not None and self.queue is not None:
-            self.topic, self.rule, _ = topic(
-                f"{self._name}-topic", pattern, self._place, self.storage, self.queue, opts=self._child
-            )
+        if pattern is None or self.queue is None:
+            return
+        name, place, account = f"{self._name}-topic", self._place, self.storage
+        passes = events.event_filter(pattern)
+        undelivered = container(f"{name}-undelivered", events.UNDELIVERED, place, account, opts=self._child)
+        self.topic = custom_topic(name, place, opts=self._child)
+        sink = Sink(queues=account, queue=self.queue, blobs=account, undelivered=undelivered)
+        self.rule = to_queue(name, self.topic, passes, sink, opts=self._child)
 
     def _make_observability(self) -> None:
-        name, place = self._name, self._place
+        name, place, settings = self._name, self._place, self.settings
         self.alarms = alarms(
             f"{name}-alarm",
             place,
-            self.settings,
+            observability.log_alerts(
+                timeout_s=settings.function.timeout_s, events=shared.takes_events(settings)
+            ),
+            observability.metric_alerts(
+                tokens_per_hour=alarm_tokens_per_hour(settings.budget.total_tokens_per_day),
+                topic=self.topic is not None,
+            ),
             insights=self.insights,
-            account=self.account,
-            topic=self.topic,
+            scopes={"model": self.account.id, "topic": self.topic.id if self.topic else ""},
             opts=self._child,
         )
-        self.dashboard = dashboard(f"{name}-dashboard", place, self.insights, opts=self._child)
-
-
-def _merged(parts: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    return {key: value for part in parts for key, value in part.items()}
+        charts = observability.FUNCTION_LLM_CHARTS
+        self.dashboard = dashboard(f"{name}-dashboard", place, self.insights, charts, opts=self._child)

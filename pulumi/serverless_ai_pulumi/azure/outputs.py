@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import pulumi
 
 from serverless_ai_pulumi._exports import Exports, collect
 
-EXPORTS: Final[Exports] = {
+FUNCTION_LLM: Final[Exports] = {
     "endpoint": ("endpoint", None),
     "resource_group_name": ("resource_group", "name"),
     "function_name": ("function", "name"),
@@ -21,8 +22,27 @@ EXPORTS: Final[Exports] = {
     "schedule_name": ("schedule_name", None),
     "dashboard_name": ("dashboard", "display_name"),
 }
+EVENT_PIPELINE: Final[Exports] = {
+    "uploads": ("uploads_url", None),
+    "results": ("results_url", None),
+    "queue": ("queue_url", None),
+    "dead_letters": ("dead_letters_url", None),
+    "announcements": ("announcements", "endpoint"),
+    "topic": ("topic", "endpoint"),
+    "bus": ("bus", "endpoint"),
+    "hub_name": ("hub", "name"),
+    "resource_group_name": ("resource_group", "name"),
+    "function_name": ("function", "name"),
+    "identity_name": ("identity", "name"),
+    "log_group_name": ("workspace", "name"),
+    "table_name": ("container", "name"),
+    "schedule_name": ("schedule_name", None),
+    "dashboard_name": ("dashboard", "display_name"),
+}
+EXPORTS: Final[Mapping[str, Exports]] = {"FunctionLlm": FUNCTION_LLM, "EventPipeline": EVENT_PIPELINE}
+"""Class of the component -> its exports."""
 
 
 def outputs(pattern: pulumi.ComponentResource) -> dict[str, pulumi.Output[str]]:
     """The exports of every part that `pattern` has made or was given."""
-    return collect(pattern, EXPORTS)
+    return collect(pattern, EXPORTS[type(pattern).__name__])

@@ -4,20 +4,20 @@ import pulumi
 
 from serverless_ai_patterns.catalogue import find
 from serverless_ai_patterns.settings import from_mapping
-from serverless_ai_pulumi.azure import FunctionLlm, Gateway
+from serverless_ai_pulumi.azure import EventPipeline, FunctionLlm, Gateway
 from serverless_ai_pulumi.azure.outputs import outputs
 
-COMPONENTS = {"function_llm": FunctionLlm}
-
 config = pulumi.Config()
+CALLERS = {
+    "entra_client_id": config.get("entra_client_id"),
+    "entra_tenant_id": config.get("entra_tenant_id"),
+    "gateway": Gateway.given(config.get_object("gateway")),
+}
+COMPONENTS = {"event_pipeline": (EventPipeline, {}), "function_llm": (FunctionLlm, CALLERS)}
+
 pattern = find(config.require("pattern"))
 settings = from_mapping(pattern.settings, config.get_object("settings") or {})
-made = COMPONENTS[pattern.slug](
-    pattern.slug.replace("_", "-"),
-    settings,
-    entra_client_id=config.get("entra_client_id"),
-    entra_tenant_id=config.get("entra_tenant_id"),
-    gateway=Gateway.given(config.get_object("gateway")),
-)
+component, own = COMPONENTS[pattern.slug]
+made = component(pattern.slug.replace("_", "-"), settings, **own)
 for name, value in outputs(made).items():
     pulumi.export(name, value)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from serverless_ai_runtime.adapters.aws.sqs import REASON
+from serverless_ai_runtime.adapters.messages import message, parsed
 from serverless_ai_runtime.core.event_pipeline.ports import MESSAGE, OBJECT, Delivery, Item, JobNews
 from serverless_ai_runtime.core.objects import ObjectRef
 from serverless_ai_runtime.edge import UnknownEventError, event_message
@@ -34,7 +34,7 @@ def delivery(record: Mapping[str, Any], uploads: str) -> Delivery:
 
 def _news(body: str, message_id: str, uploads: str) -> Item | JobNews:
     """What a message says. Text that is no JSON object is an item as it stands."""
-    value = _object(body)
+    value = parsed(body)
     if value is None:
         return Item(MESSAGE, message_id, "queue", text=body)
     if "detail-type" in value and "detail" in value:
@@ -46,23 +46,6 @@ def _news(body: str, message_id: str, uploads: str) -> Item | JobNews:
     if value.get("source") == "schedule" and "message" in value:
         return Item(MESSAGE, str(value.get("id") or message_id), "schedule", text=str(value["message"]))
     return message(value, message_id, "queue", uploads)
-
-
-def message(value: Mapping[str, Any], message_id: str, source: str, uploads: str) -> Item:
-    """A message of a producer: an item, or `{"object": {"key"}}` for one that was too large for a queue."""
-    claim = value.get("object")
-    if set(value) <= {"object", "id"} and isinstance(claim, dict):
-        key = cast("dict[str, Any]", claim).get("key")
-        if not isinstance(key, str) or not key or not uploads:
-            raise UnknownEventError(
-                'a message that refers to an object must be like {"object": {"key": "in/a.txt"}}, '
-                "and the pipeline must have a bucket of uploads"
-            )
-        return Item(OBJECT, f"{uploads}/{key}#{message_id}", source, ref=ObjectRef(uploads, key))
-    own = value.get("id")
-    return Item(
-        MESSAGE, own if isinstance(own, str) and own else message_id, source, text=event_message(value)
-    )
 
 
 def _event(event: Mapping[str, Any]) -> Item | JobNews:
@@ -98,7 +81,7 @@ def _uploaded(detail: Mapping[str, Any]) -> Item:
 def _notification(envelope: Mapping[str, Any]) -> Item | JobNews:
     """A message of a topic; Textract tells the end of a job this way."""
     text, topic_id = str(envelope.get("Message", "")), str(envelope.get("MessageId", ""))
-    value = _object(text)
+    value = parsed(text)
     if value is None:
         return Item(MESSAGE, topic_id, "topic", text=text)
     if {"JobId", "Status", "API", "JobTag"} <= set(value):
@@ -106,11 +89,3 @@ def _notification(envelope: Mapping[str, Any]) -> Item | JobNews:
         reason = f"Textract ended the job with {value['Status']}" if failed else ""
         return JobNews(str(value["JobTag"]), str(value["JobId"]), reason)
     return message(value, topic_id, "topic", "")
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        value: object = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else None

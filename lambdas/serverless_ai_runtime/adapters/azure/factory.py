@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from serverless_ai_runtime import config
 from serverless_ai_runtime.adapters.azure.identity import Tokens
@@ -10,6 +11,12 @@ from serverless_ai_runtime.adapters.azure.service import azure
 from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.ports import ChatModel, KeyValueStore, Publisher, World
 from serverless_ai_runtime.http import HttpClient
+
+if TYPE_CHECKING:
+    from serverless_ai_runtime.adapters.azure.queue import StorageQueue
+    from serverless_ai_runtime.config_event_pipeline import EventPipelineConfig
+    from serverless_ai_runtime.core.event_pipeline.ports import AiService, DeadLetters
+    from serverless_ai_runtime.core.objects import ObjectStore
 
 ATTEMPT_S = 3.0
 """Patience with one attempt at a store or a queue: they answer in milliseconds. A model gets all there is."""
@@ -36,7 +43,40 @@ class AzureAdapters:
         return CosmosStore(Service(self._azure, "CosmosDB", url, RESOURCE, ATTEMPT_S, authorization))
 
     def publisher(self, destination: str) -> Publisher:
-        from serverless_ai_runtime.adapters.azure.queue import RESOURCE, QueuePublisher
+        from serverless_ai_runtime.adapters.azure.queue import QueuePublisher
 
-        url = config.service_url("destination", destination)
-        return QueuePublisher(Service(self._azure, "QueueStorage", url, RESOURCE, ATTEMPT_S))
+        return QueuePublisher(self._queue("destination", destination))
+
+    def objects(self, settings: EventPipelineConfig) -> ObjectStore:
+        from serverless_ai_runtime.adapters.azure.blobs import RESOURCE, BlobObjects
+
+        url = config.service_url("objects", settings.objects)
+        return BlobObjects(Service(self._azure, "BlobStorage", url, RESOURCE))
+
+    def ai_service(self, settings: EventPipelineConfig) -> AiService:
+        from serverless_ai_runtime.adapters.azure.ai import RESOURCE, make
+
+        url = config.service_url("ai_endpoint", settings.ai_endpoint)
+        return make(settings, Service(self._azure, "AiServices", url, RESOURCE))
+
+    def announcements(self, settings: EventPipelineConfig) -> Publisher:
+        from serverless_ai_runtime.adapters.azure.topics import RESOURCE, TopicPublisher
+
+        url = config.service_url("announcements", settings.announcements)
+        service = Service(self._azure, "EventGrid", url, RESOURCE, ATTEMPT_S)
+        return TopicPublisher(service, settings.objects)
+
+    def dead_letters(self, settings: EventPipelineConfig) -> DeadLetters:
+        from serverless_ai_runtime.adapters.azure.queue import QueueDeadLetters
+
+        return QueueDeadLetters(self._queue("dead_letters", settings.dead_letters))
+
+    def later(self, settings: EventPipelineConfig) -> StorageQueue:
+        from serverless_ai_runtime.adapters.azure.queue import StorageQueue
+
+        return StorageQueue(self._queue("queue", settings.queue))
+
+    def _queue(self, field: str, url: str) -> Service:
+        from serverless_ai_runtime.adapters.azure.queue import RESOURCE
+
+        return Service(self._azure, "QueueStorage", config.service_url(field, url), RESOURCE, ATTEMPT_S)

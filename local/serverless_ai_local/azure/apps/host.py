@@ -113,6 +113,7 @@ class FunctionHost:
             package = self._blobs.get(container.id, PACKAGE)
             if package is None:
                 raise AppError("no code was published yet")
+            scale = app.part("functionAppConfig", "scaleAndConcurrency")
             return RunningApp(
                 app.name,
                 package,
@@ -120,6 +121,7 @@ class FunctionHost:
                 under=self._root,
                 log=partial(self.log, app),
                 guard=self._guard,
+                instances=int(scale.get("maximumInstanceCount", 1)),
             )
         except (AppError, ServiceFault) as error:
             self.log(app, HOST, f"the app cannot start: {error}")

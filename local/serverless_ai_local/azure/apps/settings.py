@@ -14,6 +14,8 @@ from serverless_ai_local.azure.estate import Resource
 REFERENCE: Final = re.compile(r"@Microsoft\.KeyVault\(SecretUri=(.+)\)")
 DEFAULT_TIMEOUT_S: Final = 1800.0
 """Of Flex Consumption, where host.json says nothing."""
+OVERRIDE: Final = "AzureFunctionsJobHost__"
+"""Prefix of app settings that are settings of host.json: `AzureFunctionsJobHost__extensions__queues__...`."""
 _NAMED: Final = re.compile(r"%([^%]+)%")
 _SPAN: Final = re.compile(r"(?:(\d+)\.)?(\d+):(\d+):(\d+)")
 
@@ -69,9 +71,16 @@ class HostFile:
     batch: int = 16
 
     @classmethod
-    def read(cls, text: bytes) -> HostFile:
-        """Raises `ValueError` for what is not a host.json."""
-        content: Mapping[str, Any] = json.loads(text)
+    def read(cls, text: bytes, environment: Mapping[str, str]) -> HostFile:
+        """App settings take the place of what the file says. Raises `ValueError` for what is no host.json."""
+        content: dict[str, Any] = json.loads(text)
+        for name, value in environment.items():
+            if name.startswith(OVERRIDE):
+                *parents, last = name.removeprefix(OVERRIDE).split("__")
+                place = content
+                for one in parents:
+                    place = place.setdefault(one, {})
+                place[last] = value
         extensions: Mapping[str, Any] = content.get("extensions", {})
         queues: Mapping[str, Any] = extensions.get("queues", {})
         timeout = content.get("functionTimeout")

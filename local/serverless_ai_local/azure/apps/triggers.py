@@ -8,6 +8,7 @@ import traceback
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from serverless_ai_local.azure.apps.site import trace_parent
 from serverless_ai_local.azure.calls import ServiceFault
 from serverless_ai_local.azure.estate import Estate, Resource
 from serverless_ai_local.azure.queue_client import QueueClient
-from serverless_ai_local.azure.queues import Message, Queues
+from serverless_ai_local.azure.queues import GoneError, Message, Queues
 
 POLL_S: Final = 0.2
 LEASE_S: Final = 600.0
@@ -92,7 +93,7 @@ class Triggers:
     def _fetch(self, app: Resource, running: RunningApp, function: str, queue: Mapping[str, Any]) -> None:
         key = (app.id, function)
         with self._lock:
-            room = running.host.batch - self._busy.get(key, 0)
+            room = running.host.batch * running.instances - self._busy.get(key, 0)
         if room <= 0:
             return
         try:
@@ -134,21 +135,33 @@ class Triggers:
     def _deliver(
         self, app: Resource, running: RunningApp, client: QueueClient, function: str, message: Message
     ) -> None:
+        if message.dequeues > running.host.deliveries:
+            self._bury(app, running, client, message)
+            return
         try:
-            answer = running.invoke(function, _delivery(message), trace_parent())
+            answer = running.invoke(function, _delivery(message), trace_parent(), most=running.host.batch)
             if answer["ok"]:
-                client.delete(message)
+                self._leave(lambda: client.delete(message))
                 return
         except AppError as error:
             self._host.log(app, HOST, f"{function}: {error}")
         if message.dequeues < running.host.deliveries:
-            wait = running.host.visibility_s
-            client.release(message, min(wait, self._retry_s))
+            wait = min(running.host.visibility_s, self._retry_s)
+            self._leave(lambda: client.release(message, wait))
             return
+        self._bury(app, running, client, message)
+
+    def _bury(self, app: Resource, running: RunningApp, client: QueueClient, message: Message) -> None:
         poison = client.name + POISON
         most = f"Message has reached MaxDequeueCount of {running.host.deliveries}."
         self._host.log(app, HOST, f"{most} Moving message to queue '{poison}'.")
-        client.move(message, poison)
+        self._leave(lambda: client.move(message, poison))
+
+    @staticmethod
+    def _leave(finish: Callable[[], None]) -> None:
+        """As the real host does: a message that the function itself has changed is left as it is."""
+        with suppress(GoneError):
+            finish()
 
     def _noted(self, app: Resource, work: Callable[[], None]) -> None:
         try:

@@ -11,6 +11,8 @@ from serverless_ai_local.azure.types.row import Making, Type, identity
 FOUNDRY: Final = "Microsoft.CognitiveServices/accounts"
 SITE: Final = "Microsoft.Web/sites"
 TOPIC: Final = "Microsoft.EventGrid/topics"
+SYSTEM_TOPIC: Final = "Microsoft.EventGrid/systemTopics"
+HUB: Final = "Microsoft.Devices/IotHubs"
 GATEWAY: Final = "Microsoft.ApiManagement/service"
 
 
@@ -49,6 +51,17 @@ def _topic(making: Making) -> Mapping[str, Any]:
         "identity": identity(making),
         "provisioningState": "Succeeded",
     }
+
+
+def _system_topic(making: Making) -> Mapping[str, Any]:
+    return {"identity": identity(making), "provisioningState": "Succeeded"}
+
+
+def _hub(making: Making) -> Mapping[str, Any]:
+    # Where Azure has a host name there is a whole URL here: one port serves them all.
+    address = place.url(making.endpoint, place.HUBS, making.name)
+    given = making.inputs.get("properties", {})
+    return {"properties": {**given, "hostName": address, "state": "Active"}}
 
 
 def _gateway(making: Making) -> Mapping[str, Any]:
@@ -204,6 +217,42 @@ TYPES: Final = (
             "filter.*",
             "retryPolicy.*",
         ),
+    ),
+    Type(
+        kind="eventgrid:SystemTopic",
+        path=SYSTEM_TOPIC,
+        named_by="systemTopicName",
+        inputs=("identity.type", "identity.userAssignedIdentities", "source", "tags.*", "topicType"),
+        fixed=("source", "topicType"),
+        located=True,
+        outputs=_system_topic,
+    ),
+    Type(
+        kind="eventgrid:SystemTopicEventSubscription",
+        path=f"{SYSTEM_TOPIC}/{{systemTopicName}}/eventSubscriptions",
+        named_by="eventSubscriptionName",
+        inputs=(
+            "deadLetterWithResourceIdentity.*",
+            "deliveryWithResourceIdentity.*",
+            "eventDeliverySchema",
+            "filter.*",
+            "retryPolicy.*",
+        ),
+    ),
+    Type(
+        kind="iothub:IotHubResource",
+        path=HUB,
+        named_by="resourceName",
+        inputs=(
+            "properties.disableLocalAuth",
+            "properties.minTlsVersion",
+            "properties.routing.routes",
+            "sku.capacity",
+            "sku.name",
+            "tags.*",
+        ),
+        located=True,
+        outputs=_hub,
     ),
     Type(
         kind="apimanagement:ApiManagementService",

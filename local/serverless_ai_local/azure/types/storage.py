@@ -99,6 +99,18 @@ TYPES: Final = (
         inputs=("publicAccess", "metadata.*"),
     ),
     Type(
+        kind="storage:BlobServiceProperties",
+        path=f"{STORAGE_ACCOUNT}/{{accountName}}/blobServices",
+        named_by="blobServicesName",
+        inputs=("containerDeleteRetentionPolicy.*", "deleteRetentionPolicy.*"),
+    ),
+    Type(
+        kind="storage:ManagementPolicy",
+        path=f"{STORAGE_ACCOUNT}/{{accountName}}/managementPolicies",
+        named_by="managementPolicyName",
+        inputs=("policy.rules",),
+    ),
+    Type(
         kind="cosmosdb:DatabaseAccount",
         path=COSMOS_ACCOUNT,
         named_by="accountName",

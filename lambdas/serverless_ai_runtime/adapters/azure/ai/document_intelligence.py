@@ -1,0 +1,67 @@
+"""Text of scans by Document Intelligence's model `prebuilt-read`: always by a job, of however many pages."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from serverless_ai_runtime.adapters.azure.ai.source import (
+    content_of,
+    judged,
+    malformed,
+    nothing,
+    octets,
+    operation_of,
+)
+from serverless_ai_runtime.adapters.service import Service
+from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
+from serverless_ai_runtime.core.ports import Deadline
+
+LOOK_AFTER_S: Final = 20.0
+MOST_MB: Final = 500
+_MODEL: Final = "/documentintelligence/documentModels/prebuilt-read"
+_VERSION: Final = "api-version=2024-11-30"
+
+
+class Ocr:
+    """A job is kept for a day; nobody is told of its end: it is looked at again and again."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def analyse(self, source: Source, deadline: Deadline) -> Started:
+        content = content_of(source, "Document Intelligence", MOST_MB)
+        with judged():
+            response = self._service.call(
+                "AnalyzeDocument",
+                "POST",
+                f"{_MODEL}:analyze?{_VERSION}",
+                deadline,
+                headers=octets,
+                body=content,
+            )
+        return Started(operation_of(self._service, response, "operation-location"), LOOK_AFTER_S)
+
+    def collect(self, handle: str, deadline: Deadline) -> dict[str, Any] | Started:
+        path = f"{_MODEL}/analyzeResults/{quote(handle, safe='')}?{_VERSION}"
+        response = self._service.call("GetAnalyzeResult", "GET", path, deadline, headers=nothing)
+        answer = self._service.parsed("GetAnalyzeResult", response)
+        if answer.get("status") in ("notStarted", "running"):
+            return Started(handle, LOOK_AFTER_S)
+        if answer.get("status") != "succeeded":
+            failure: dict[str, Any] = answer.get("error") or {}
+            why = f"{failure.get('code', 'no code')}: {failure.get('message', 'no reason given')}"
+            raise Unprocessable("job_failed", f"Document Intelligence: {why}")
+        try:
+            return _value(answer["analyzeResult"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise malformed(self._service, error) from None
+
+
+def _value(result: dict[str, Any]) -> dict[str, Any]:
+    texts = {
+        int(page["pageNumber"]): "\n".join(str(line["content"]) for line in page.get("lines") or ())
+        for page in result["pages"]
+    }
+    pages = [{"page": page, "text": text} for page, text in texts.items()]
+    return {"text": "\n\n".join(texts.values()), "pages": pages}

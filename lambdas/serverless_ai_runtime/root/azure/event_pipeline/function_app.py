@@ -1,0 +1,33 @@
+"""The function app: Microsoft's decorators around the entry point, and nothing else. It has no route."""
+
+import azure.functions as func
+
+from serverless_ai_runtime import config
+from serverless_ai_runtime.adapters.azure.queue import Received
+from serverless_ai_runtime.entrypoints import azure_queue
+from serverless_ai_runtime.entrypoints.azure_queue import Ids
+
+app = func.FunctionApp()
+entry = azure_queue.event_pipeline()
+
+
+def _ids(context: func.Context) -> Ids:
+    return Ids(context.invocation_id, context.trace_context.trace_parent or "")
+
+
+@app.queue_trigger(  # pyright: ignore[reportUnknownMemberType]
+    arg_name="message",
+    queue_name=f"%{config.variable('events_queue')}%",
+    connection=config.AZURE_EVENTS_CONNECTION,
+)
+def event_pipeline(message: func.QueueMessage, context: func.Context) -> None:
+    text = message.get_body().decode("utf-8", "replace")
+    received = Received(message.id or "", message.pop_receipt or "", message.dequeue_count or 1, text)
+    entry.message(received, _ids(context))
+
+
+if entry.edge.schedule:
+
+    @app.timer_trigger(arg_name="timer", schedule=f"%{config.variable('schedule')}%")
+    def schedule(timer: func.TimerRequest, context: func.Context) -> None:
+        entry.schedule(_ids(context))
