@@ -163,6 +163,18 @@ def deleted(storage: Storage) -> Any:
     return blob.exists(), seen(lambda: blob.download_blob().readall())
 
 
+def ranges(storage: Storage) -> Any:
+    blob = storage.container.get_blob_client("ranges")
+    blob.upload_blob(b"0123456789", overwrite=True)
+    empty = storage.container.get_blob_client("no-bytes")
+    empty.upload_blob(b"", overwrite=True)
+    return (
+        blob.download_blob(offset=2, length=3).readall(),
+        blob.download_blob(offset=8, length=30).readall(),
+        empty.download_blob().readall(),
+    )
+
+
 def listed(storage: Storage) -> Any:
     for name in ("list/b", "list/a", "other/c"):
         storage.container.upload_blob(name, b"12345", overwrite=True)
@@ -232,7 +244,7 @@ SCRIPTS: Mapping[str, Callable[[Storage], Any]] = {
     each.__name__: each
     for each in (
         *(stored_and_read, names_are_any_text, written_under_conditions, read_under_conditions),
-        *(what_is_missing, deleted, listed, hidden_and_seen_again, receipts_that_are_out_of_date),
+        *(what_is_missing, deleted, ranges, listed, hidden_and_seen_again, receipts_that_are_out_of_date),
         *(a_message_is_given_back_early, a_delay, too_much, counted),
     )
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 import time
 import uuid
@@ -27,6 +28,7 @@ READ: Final = f"{_BLOBS}/read"
 WRITE: Final = f"{_BLOBS}/write"
 ADD: Final = f"{_BLOBS}/add/action"
 DELETE: Final = f"{_BLOBS}/delete"
+_RANGE: Final = re.compile(r"bytes=(\d+)-(\d*)")
 _META: Final = "x-ms-meta-"
 _OCTETS: Final = "application/octet-stream"
 
@@ -134,7 +136,14 @@ class Blobs:
         _check(call, blob, creating=False)
         own = {_META + key: text for key, text in blob.metadata.items()}
         headers = {**common(), **_times(blob), **own, "x-ms-blob-type": "BlockBlob"}
-        return Response(blob.content, 200, headers, content_type=blob.content_type)
+        found = _RANGE.fullmatch(call.headers.get("x-ms-range") or call.headers.get("range") or "")
+        if found is None:
+            return Response(blob.content, 200, headers, content_type=blob.content_type)
+        first, last, size = int(found[1]), int(found[2] or 2**63), len(blob.content)
+        if first >= size:
+            raise ServiceFault(416, "InvalidRange", "The range specified is invalid for the current size.")
+        headers["content-range"] = f"bytes {first}-{min(last, size - 1)}/{size}"
+        return Response(blob.content[first : last + 1], 206, headers, content_type=blob.content_type)
 
     def _write(
         self, container: str, name: str, draft: Blob, check: Callable[[Blob | None], None]
