@@ -8,8 +8,9 @@ from typing import Any, Final, NamedTuple, cast
 from serverless_ai_runtime import config
 from serverless_ai_runtime.config import ConfigError
 from serverless_ai_runtime.config_event_pipeline import EventPipelineConfig
+from serverless_ai_runtime.core.event_pipeline.finishing import Around, Limits
 from serverless_ai_runtime.core.event_pipeline.ledger import Ledger
-from serverless_ai_runtime.core.event_pipeline.pipeline import Around, EventPipeline, Limits
+from serverless_ai_runtime.core.event_pipeline.pipeline import EventPipeline
 from serverless_ai_runtime.core.event_pipeline.ports import Processor
 from serverless_ai_runtime.core.event_pipeline.results import Results
 from serverless_ai_runtime.telemetry import Telemetry

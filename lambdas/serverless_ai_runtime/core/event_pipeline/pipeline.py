@@ -7,29 +7,24 @@ crash in between, the next delivery does that last step again.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from serverless_ai_runtime.core.event_pipeline.finishing import Around, Finishing
 from serverless_ai_runtime.core.event_pipeline.ledger import (
     DEAD,
-    DONE,
     JOB_S,
     SUPERSEDED,
     WAITING,
     Entry,
     InProgress,
     Job,
-    Ledger,
 )
 from serverless_ai_runtime.core.event_pipeline.ports import (
-    DeadLetters,
     Delivery,
     Item,
     JobNews,
-    Later,
     Outcome,
     Output,
     Processor,
@@ -38,15 +33,11 @@ from serverless_ai_runtime.core.event_pipeline.ports import (
     Started,
     Unprocessable,
 )
-from serverless_ai_runtime.core.event_pipeline.results import Results
-from serverless_ai_runtime.core.objects import ObjectChanged, ObjectMissing, ObjectStore, ObjectTooLarge
+from serverless_ai_runtime.core.objects import ObjectChanged, ObjectMissing, ObjectTooLarge
 from serverless_ai_runtime.core.ports import (
     Deadline,
     Journal,
-    Publisher,
     ServiceError,
-    VersionConflict,
-    World,
 )
 
 CRASHES: Final = 3
@@ -56,30 +47,6 @@ KEPT_SHARE: Final = 0.2
 """Time kept after processing for storing what came out: the smaller of both."""
 FIRST_RETRY_S: Final = 4.0
 LONGEST_RETRY_S: Final = 600.0
-
-
-class Limits(NamedTuple):
-    max_attempts: int
-    """Deliveries after which an item that keeps failing is buried."""
-    max_bytes: int
-    """Of an object that is read."""
-    input_microusd: int
-    output_microusd: int
-    """Price of a million tokens, in millionths of a dollar; 0 = not known."""
-
-
-class Around(NamedTuple):
-    """What the pipeline works with, beside its processor."""
-
-    ledger: Ledger
-    inputs: ObjectStore
-    results: Results
-    announcements: Publisher
-    dead_letters: DeadLetters
-    limits: Limits
-    world: World
-    later: Later | None = None
-    """None where the queue cannot delay a message."""
 
 
 class _Work(NamedTuple):
@@ -100,21 +67,21 @@ class EventPipeline:
     def __init__(self, processor: Processor, around: Around) -> None:
         self._processor, self._around = processor, around
         self._ledger, self._results, self._world = around.ledger, around.results, around.world
-        self._limits = around.limits
+        self._limits, self._finishing = around.limits, Finishing(processor, around)
 
     def process(self, deliveries: Sequence[Delivery], deadline: Deadline, journal: Journal) -> list[Retry]:
         """Work on a batch; what is not in the list is done and may be deleted from the queue."""
-        retries: list[Retry] = []
-        works: list[_Work] = []
-        for delivery in deliveries:
-            try:
-                work = self._begin(delivery, deadline, journal)
-            except Exception as error:
-                retries += self._failed(delivery, None, error, deadline, journal)
-            else:
-                works += [work] if work else []
-        if works:
-            retries += self._work(works, deadline, journal)
+        works, retries = self._begun(deliveries, deadline, journal)
+        suspects = [work for work in works if work.entry.crashes and len(works) > 1]
+        for suspect in suspects:
+            self._ledger.release(suspect.entry, deadline, journal)
+        unsuspected = [work for work in works if work not in suspects]
+        if unsuspected:
+            retries += self._work(unsuspected, deadline, journal)
+        # What may have killed the function before is worked on last and alone: it takes none with it.
+        for suspect in suspects:
+            alone, failed = self._begun([suspect.delivery], deadline, journal)
+            retries += failed + (self._work(alone, deadline, journal) if alone else [])
         journal.note(
             deliveries=len(deliveries),
             retries=len(retries),
@@ -123,6 +90,21 @@ class EventPipeline:
         return retries
 
     # -- before the processor ---------------------------------------------------------------------
+    def _begun(
+        self, deliveries: Sequence[Delivery], deadline: Deadline, journal: Journal
+    ) -> tuple[list[_Work], list[Retry]]:
+        """What is to be worked on, and what has to come again."""
+        works: list[_Work] = []
+        retries: list[Retry] = []
+        for delivery in deliveries:
+            try:
+                work = self._begin(delivery, deadline, journal)
+            except Exception as error:
+                retries += self._failed(delivery, None, error, deadline, journal)
+            else:
+                works += [work] if work else []
+        return works, retries
+
     def _begin(self, delivery: Delivery, deadline: Deadline, journal: Journal) -> _Work | None:
         """The lease of an item to be processed; None if there is nothing (more) to do."""
         news = delivery.news
@@ -134,16 +116,22 @@ class EventPipeline:
         if news.ref is not None and self._results.holds(news.ref):
             journal.warn("a result of this pipeline came in as an input; it is dropped", item=news.id)
             return None
+        return self._leased(delivery, news, deadline, journal)
+
+    def _leased(self, delivery: Delivery, news: Item, deadline: Deadline, journal: Journal) -> _Work | None:
         entry = self._ledger.claim(news, deadline, redriven=delivery.redriven)
         if entry.ended or entry.state == WAITING:
             journal.note(duplicate=True)
+            return None
+        if entry.crashes and self._finishing.resumed(news, entry, deadline):
+            journal.note(resumed=True)
             return None
         if entry.crashes >= CRASHES:
             reason = f"the function died {entry.crashes} times while it worked on this item"
             self._bury(delivery, entry, Unprocessable("crashed", reason), deadline, journal)
             return None
         if self._results.superseded(news, deadline):
-            self._end(entry, SUPERSEDED, {}, deadline)
+            self._finishing.end(entry, SUPERSEDED, {}, deadline)
             return None
         if self._processor.starts_jobs:
             self._ledger.remember_job(entry.token, Job(news, delivery.body), deadline)
@@ -192,7 +180,7 @@ class EventPipeline:
 
     def _settle(self, work: _Work, outcome: Outcome, deadline: Deadline) -> None:
         if isinstance(outcome, ObjectChanged):  # its newer content has an event of its own
-            self._end(work.entry, SUPERSEDED, {}, deadline)
+            self._finishing.end(work.entry, SUPERSEDED, {}, deadline)
         elif isinstance(outcome, Exception):
             raise outcome
         elif isinstance(outcome, Started):
@@ -200,30 +188,7 @@ class EventPipeline:
             entry = self._ledger.write(work.entry._replace(state=WAITING, lease_until=given_up_at), deadline)
             self._look_later(entry, outcome, deadline)
         else:
-            self._store(work.item, work.entry, outcome, deadline)
-
-    def _store(self, item: Item, entry: Entry, output: Output, deadline: Deadline) -> None:
-        """Write the result, announce it, record it: in this order, each of which may be done again."""
-        about = {
-            "item": {"kind": item.kind, "id": item.id, "version": item.version, "source": item.source},
-            "processor": self._processor.name,
-            "processor_version": self._processor.version,
-            "usage": self._usage(output),
-        }
-        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._world.now()))
-        result = {"status": DONE, **about, "finished_at": moment, "output": output.value}
-        if not self._results.save(item, result, deadline):
-            self._end(entry, SUPERSEDED, {}, deadline)
-            return
-        where = {"result": self._results.ref(item)._asdict()}
-        self._around.announcements.publish({"id": entry.token, "status": DONE, **about, **where}, deadline)
-        self._end(entry, DONE, {**about, "finished_at": moment, **where}, deadline)
-
-    def _usage(self, output: Output) -> dict[str, Any]:
-        usage, limits = output.usage, self._limits
-        known = limits.input_microusd or limits.output_microusd
-        microusd = usage.input_tokens * limits.input_microusd + usage.output_tokens * limits.output_microusd
-        return {**usage._asdict(), "cost_usd": round(microusd / 1e12, 9) if known else None}
+            self._finishing.store(work.item, work.entry, outcome, deadline)
 
     # -- jobs -------------------------------------------------------------------------------------
     def _look_later(self, entry: Entry, started: Started, deadline: Deadline) -> None:
@@ -256,7 +221,7 @@ class EventPipeline:
             raise Unprocessable("job_failed", news.failure)
         outcome = self._processor.collect(news.handle, deadline)
         if isinstance(outcome, Output):
-            self._store(item, entry, outcome, deadline)
+            self._finishing.store(item, entry, outcome, deadline)
         elif entry.state == WAITING and self._world.now() > entry.lease_until:
             raise Unprocessable("job_unfinished", f"the job took more than {JOB_S // 3600} h")
         else:
@@ -303,12 +268,7 @@ class EventPipeline:
         self._around.dead_letters.bury(delivery, error.code, str(error), deadline)
         journal.note(dead_letter=error.code)
         if entry is not None:
-            self._end(entry, DEAD, {"code": error.code, "reason": str(error)}, deadline)
-
-    def _end(self, entry: Entry, state: str, outcome: Mapping[str, Any], deadline: Deadline) -> None:
-        """Record the end. Who lost the lease meanwhile leaves the record to its new owner."""
-        with suppress(VersionConflict):
-            self._ledger.write(entry._replace(state=state, outcome=dict(outcome)), deadline)
+            self._finishing.end(entry, DEAD, {"code": error.code, "reason": str(error)}, deadline)
 
 
 def _final(error: Exception) -> Unprocessable:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from serverless_ai_runtime.core.event_pipeline.ports import OBJECT, Item
-from serverless_ai_runtime.core.objects import ANY, ObjectRef, ObjectStore
+from serverless_ai_runtime.core.objects import ANY, ObjectMissing, ObjectRef, ObjectStore
 from serverless_ai_runtime.core.ports import Deadline, Unavailable, VersionConflict
 from serverless_ai_runtime.core.records import digest
 
 ORDER: Final = "order"
 """Metadata of a result: the order of the version that it was made of."""
+BY: Final = "by"
+"""Metadata of a result: the token of the entry that it was written for."""
 ATTEMPTS: Final = 5
+MAX_BYTES: Final = 50_000_000
+"""Of a result that is read again."""
 
 
 class Results(NamedTuple):
@@ -40,7 +45,17 @@ class Results(NamedTuple):
         head = self.objects.head(self.ref(item), deadline)
         return head is not None and head.metadata.get(ORDER, "") > item.order
 
-    def save(self, item: Item, value: Mapping[str, Any], deadline: Deadline) -> bool:
+    def written(self, item: Item, deadline: Deadline, *, by: str) -> dict[str, Any] | None:
+        """The item's result if it was written for the entry with the token `by`."""
+        ref = self.ref(item)
+        head = self.objects.head(ref, deadline)
+        if head is None or head.metadata.get(BY) != by:
+            return None
+        with suppress(ObjectMissing):
+            return json.loads(self.objects.get(ref, deadline, max_bytes=MAX_BYTES))
+        return None
+
+    def save(self, item: Item, value: Mapping[str, Any], deadline: Deadline, *, by: str) -> bool:
         """Write the result; False, without writing, if a newer version's result is there."""
         ref = self.ref(item)
         body = json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "replace")
@@ -57,7 +72,7 @@ class Results(NamedTuple):
                     body,
                     deadline,
                     content_type="application/json",
-                    metadata={ORDER: item.order} if item.order else {},
+                    metadata={BY: by, **({ORDER: item.order} if item.order else {})},
                     expect=expect,
                 )
             except VersionConflict:
