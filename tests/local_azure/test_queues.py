@@ -7,26 +7,11 @@ from typing import Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.queue import QueueClient
+from storage_sdk import AUDIENCE, Authorise
 
 from serverless_ai_local.azure.queues import GoneError, Queues
 from serverless_ai_patterns.azure import roles
-
-AUDIENCE = "https://storage.azure.com"
-
-
-class Authorise(RequestsTransport):
-    """The SDK sends tokens over https only: here they are put into its requests on the way out."""
-
-    def __init__(self, token: str) -> None:
-        super().__init__()
-        self._token = token
-
-    def send(self, request: Any, **options: Any) -> Any:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return super().send(request, **options)
-
 
 Sdk = Callable[[str], QueueClient]
 

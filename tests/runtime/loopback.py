@@ -155,3 +155,9 @@ def _close(connection: socket.socket) -> None:
     with suppress(OSError):  # whoever came first
         connection.shutdown(socket.SHUT_RDWR)
     connection.close()
+
+
+def free_port() -> int:
+    """For a server in another process."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pytest
 from google_calls import id_token, push
 from google_fakes import COLLECTION, DEAD_LETTERS, ENDPOINT, RESULTS, Google, google_cloud
+from loopback import free_port
 
 from serverless_ai_patterns.bundle import handler, stage
 from serverless_ai_runtime.config import FunctionLlmConfig, GcpEdgeConfig, to_env
@@ -60,11 +61,6 @@ def start(root: Path, env: Mapping[str, str], port: int) -> subprocess.Popen[str
         [*command, f"--target={handler('function_llm', 'gcp')}"],
         cwd=root, env=dict(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def until(condition: Callable[[], bool], seconds: float = 30) -> None:

@@ -7,15 +7,14 @@ import http.client
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from gcp_world import GcpWorld
+from processes import environment
 from world import eventually
 
 from serverless_ai_local import launch
@@ -78,15 +77,6 @@ def inventory(cloud: RunningCloud, *tokens: str) -> list[dict[str, Any]]:
 
 def instances(cloud: RunningCloud) -> list[int]:
     return [one["pid"] for one in cloud.admin("GET", "gcp/functions/instances")["instances"]]
-
-
-def environment(pid: int) -> str:
-    """What the process was given, as the operating system tells its owner."""
-    kept = Path(f"/proc/{pid}/environ")
-    if kept.exists():
-        return kept.read_text()
-    command = ["ps", "eww", "-o", "command=", "-p", str(pid)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def read(world: GcpWorld, account: str) -> tuple[int, Any]:

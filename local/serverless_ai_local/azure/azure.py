@@ -120,6 +120,9 @@ class Azure:
         """What can be asked of Azure itself, as part of the admin API."""
         return {
             ("GET", "azure/resources"): lambda call: {"resources": self._resources()},
+            ("GET", "azure/apps"): lambda call: {
+                "apps": [{"name": app.name, "pid": running.pid} for app, running in self._host.all()]
+            },
             ("POST", "azure/token"): self._token,
             ("POST", "azure/users/token"): self._user_token,
             ("GET", "azure/workspaces/{name}/lines"): lambda call: {

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import click
 
+from serverless_ai_local.azure.apps.logs import REQUEST, WORKSPACE
 from serverless_ai_local.commands.cloud import running, state_dir
 from serverless_ai_local.launch import RunningCloud
 
@@ -19,12 +20,12 @@ POLL_SECONDS = 0.5
 
 
 class Line(NamedTuple):
-    """One entry, of AWS or of Google Cloud."""
+    """One entry."""
 
     id: str
     at: datetime
     group: str
-    """Log group; on Google Cloud the name of the function or gateway."""
+    """Log group; on Azure the function app, on Google Cloud the name of the function or gateway."""
     text: str
     trace: str
 
@@ -35,7 +36,7 @@ class Line(NamedTuple):
 @click.option("--follow", "-f", is_flag=True, help="Go on until Ctrl-C.")
 @state_dir
 def logs(log_group: str | None, trace: str, follow: bool, state_dir: Path) -> None:
-    """Print the lines of LOG_GROUP (on Google Cloud: of a function), or of every one."""
+    """Print the lines of LOG_GROUP (on Azure and Google Cloud: of a function), or of every one."""
     cloud = running(state_dir)
     groups = _groups(cloud)
     if log_group is not None and log_group not in groups:
@@ -53,11 +54,12 @@ def logs(log_group: str | None, trace: str, follow: bool, state_dir: Path) -> No
 
 def _groups(cloud: RunningCloud) -> list[str]:
     aws = [group["logGroupName"] for group in cloud.client("logs").describe_log_groups()["logGroups"]]
-    return [*aws, *dict.fromkeys(line.group for line in _google(cloud, ""))]
+    others = dict.fromkeys(line.group for line in (*_azure(cloud, ""), *_google(cloud, "")))
+    return [*aws, *others]
 
 
 def _lines(cloud: RunningCloud, group: str | None, trace: str) -> Iterator[Line]:
-    for line in (*_aws(cloud), *_google(cloud, trace)):
+    for line in (*_aws(cloud), *_azure(cloud, trace), *_google(cloud, trace)):
         if group in (None, line.group) and trace in line.trace:
             yield line
 
@@ -71,6 +73,22 @@ def _aws(cloud: RunningCloud) -> Iterator[Line]:
             at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
             text = event["message"].rstrip()
             yield Line(event["eventId"], at, name, text, text)
+
+
+def _azure(cloud: RunningCloud, trace: str) -> Iterator[Line]:
+    """Lines of every workspace. Without a trace to look for, what was printed and not each invocation."""
+    for workspace in _workspaces(cloud):
+        lines = cloud.admin("GET", f"azure/workspaces/{workspace}/lines")["lines"]
+        for number, line in enumerate(lines):
+            if trace or line["category"] != REQUEST:
+                at, text = datetime.fromtimestamp(line["time"], UTC), str(line["message"])
+                trace_of = line["operation"] or text
+                yield Line(f"{workspace}-{number}-{line['time']}", at, line["app"], text, trace_of)
+
+
+def _workspaces(cloud: RunningCloud) -> list[str]:
+    resources = cloud.admin("GET", "azure/resources")["resources"]
+    return [one["name"] for one in resources if one["kind"] == WORKSPACE]
 
 
 def _google(cloud: RunningCloud, trace: str) -> Iterator[Line]:

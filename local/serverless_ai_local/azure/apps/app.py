@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import tempfile
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from serverless_ai_local.azure.apps.logs import FUNCTION, HOST, REQUEST
 from serverless_ai_local.azure.apps.process import AppError, AppProcess
 from serverless_ai_local.azure.apps.settings import HostFile
 from serverless_ai_local.functions.guard import Guard
 
-Log = Callable[[str, str], None]
-"""Category and text."""
+Log = Callable[[str, str, str], None]
+"""Category, text, and the operation (trace id) that it belongs to, "" if none."""
 HOST_FILE: Final = "host.json"
 MOST_INSTANCES: Final = 4
 """Of an app on this machine."""
@@ -70,6 +73,11 @@ class RunningApp:
             self.close()
             raise
 
+    @property
+    def pid(self) -> int:
+        """Of a process that runs now, or ran last."""
+        return self._instances[-1].process.pid
+
     def invoke(
         self, function: str, trigger: Mapping[str, Any], trace_parent: str = "", *, most: int | None = None
     ) -> Mapping[str, Any]:
@@ -77,6 +85,7 @@ class RunningApp:
 
         `most`: invocations that one instance takes at the same time; None: any number.
         """
+        began, operation = time.monotonic(), trace_parent[3:35]
         instance = self._instance(most)
         try:
             answer = instance.process.invoke(function, trigger, self.host.timeout_s, trace_parent)
@@ -84,7 +93,8 @@ class RunningApp:
             with self._lock:
                 instance.busy -= 1
         if not answer["ok"]:
-            self._log("Host", f"Executed 'Functions.{function}' (Failed): {answer['error']}")
+            self._log(HOST, f"Executed 'Functions.{function}' (Failed): {answer['error']}", operation)
+        self._log(REQUEST, json.dumps(_request(function, trigger, answer, began)), operation)
         return answer
 
     def close(self) -> None:
@@ -101,14 +111,27 @@ class RunningApp:
         with self._lock:
             if self._closed:
                 raise AppError("the app was stopped")
-            self._instances = [one for one in self._instances if one.process.alive]
-            found = min(self._instances, key=lambda one: one.busy, default=None)
+            alive = [one for one in self._instances if one.process.alive]
+            found = min(alive, key=lambda one: one.busy, default=None)
             full = most is not None and found is not None and found.busy >= most
-            if found is None or (full and len(self._instances) < self.instances):
+            if found is None or (full and len(alive) < self.instances):
                 found = _Instance(self._started())
-                self._instances.append(found)
+                self._instances = [*alive, found]
             found.busy += 1
             return found
 
     def _started(self) -> AppProcess:
-        return AppProcess(self._root, self.environment, lambda line: self._log("Function", line), self._guard)
+        return AppProcess(
+            self._root, self.environment, lambda line: self._log(FUNCTION, line, ""), self._guard
+        )
+
+
+def _request(
+    function: str, trigger: Mapping[str, Any], answer: Mapping[str, Any], began: float
+) -> dict[str, Any]:
+    """What the host tells Application Insights of an invocation: a row of `requests`."""
+    result: Mapping[str, Any] = answer.get("result") or {}
+    status = result.get("status", 200) if answer["ok"] else 500
+    row = {"name": function, "resultCode": str(status), "success": status < 500}
+    milliseconds = round((time.monotonic() - began) * 1000)
+    return {**row, "url": str(trigger.get("url", "")), "duration": milliseconds}

@@ -6,6 +6,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -88,13 +89,13 @@ class FunctionHost:
                 return Principal(oid=str(identity.outputs["principalId"]), name=identity.name)
         return None
 
-    def log(self, app: Resource, category: str, text: str) -> None:
+    def log(self, app: Resource, category: str, text: str, operation: str = "") -> None:
         """A line into the app's workspace, as the identity that it writes telemetry with."""
         deployed = settings.deployed(app)
         signed_in = connection_fields(deployed.get("APPLICATIONINSIGHTS_AUTHENTICATION_STRING", ""))
         who = self.principal(app, signed_in.get("ClientId", ""))
         connection = deployed.get("APPLICATIONINSIGHTS_CONNECTION_STRING", "")
-        self._logs.write(connection, who, Line(app.name, category, text))
+        self._logs.write(connection, who, Line(app.name, category, text, operation))
 
     def close(self) -> None:
         with self._lock:
@@ -118,7 +119,7 @@ class FunctionHost:
                 package,
                 self._environment(app),
                 under=self._root,
-                log=lambda category, text: self.log(app, category, text),
+                log=partial(self.log, app),
                 guard=self._guard,
                 instances=int(scale.get("maximumInstanceCount", 1)),
             )

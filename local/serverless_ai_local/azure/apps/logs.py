@@ -14,8 +14,11 @@ from serverless_ai_local.azure.estate import Estate, Resource
 
 KEPT_LINES: Final = 20_000
 WRITE: Final = "Microsoft.Insights/Telemetry/Write"
+WORKSPACE: Final = "operationalinsights:Workspace"
 FUNCTION: Final = "Function"
 HOST: Final = "Host"
+REQUEST: Final = "Request"
+"""Of lines that are rows of the table `requests`: one for each invocation, as JSON."""
 _REFUSAL: Final = "The principal does not have permission to write telemetry to this component"
 
 
@@ -25,6 +28,8 @@ class Line(NamedTuple):
     app: str
     category: str
     message: str
+    operation: str = ""
+    """Id of the trace. What a function prints has none: it says its trace itself."""
 
 
 def connection_fields(text: str) -> dict[str, str]:
@@ -54,7 +59,7 @@ class Logs:
 
     def lines(self, workspace: str) -> list[dict[str, Any]]:
         """All lines of a workspace by its name. Raises `LookupError`."""
-        found = self._estate.find("operationalinsights:Workspace", workspace)
+        found = self._estate.find(WORKSPACE, workspace)
         if found is None:
             raise LookupError(f"there is no workspace {workspace}")
         with self._lock:

@@ -58,6 +58,10 @@ class AppProcess:
     def alive(self) -> bool:
         return self._alive
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def invoke(
         self, function: str, trigger: Mapping[str, Any], timeout_s: float, trace_parent: str = ""
     ) -> Mapping[str, Any]:
