@@ -11,11 +11,40 @@ from azure_fakes import CONTAINER
 from loopback import Loopback, Script, reply
 
 from serverless_ai_runtime.config import AzureEdgeConfig, FunctionLlmConfig, azure_settings, to_env
+from serverless_ai_runtime.config_event_pipeline import EventPipelineConfig
 
 MODEL = "chat-small"
 ISSUER = "https://login.microsoftonline.com/tenant/v2.0"
 STATELESS = FunctionLlmConfig(MODEL, "be brief", 64, 1000, 0, 0, 0, 0, "", "", "", "", log_content=False)
 EDGE = AzureEdgeConfig(20, "", "", "", "")
+PIPELINE = EventPipelineConfig(
+    processor="summarize",
+    options='{"max_words": 40}',
+    model="chat",
+    model_endpoint="http://127.0.0.1:1/openai/v1",
+    max_output_tokens=64,
+    context_tokens=2000,
+    input_microusd=0,
+    output_microusd=0,
+    objects="http://127.0.0.1:1/account",
+    inputs="uploads",
+    results="results",
+    results_prefix="results/",
+    store="http://127.0.0.1:1/dbs/d/colls/c",
+    record_s=10,
+    announcements="http://127.0.0.1:1/topic/api/events",
+    queue="http://127.0.0.1:1/account/events",
+    dead_letters="http://127.0.0.1:1/account/events-poison",
+    max_attempts=5,
+    max_bytes=100,
+    timeout_s=20,
+    batch_size=1,
+    batch_wait_s=0,
+    ai_endpoint="",
+    job_topic="",
+    job_role="",
+    log_content=False,
+)
 ANSWER = {
     "id": "c1",
     "object": "chat.completion",

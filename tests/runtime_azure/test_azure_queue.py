@@ -12,12 +12,12 @@ from typing import Any, NamedTuple, cast
 import azure.functions as func
 import pytest
 from azure_app import EDGE
+from azure_app import PIPELINE as CONFIG
 
 import serverless_ai_runtime
 from serverless_ai_runtime import config
 from serverless_ai_runtime.adapters.azure.queue import Received, StorageQueue
 from serverless_ai_runtime.config import AzureEdgeConfig, ConfigError, azure_settings, to_env
-from serverless_ai_runtime.config_event_pipeline import EventPipelineConfig
 from serverless_ai_runtime.core.event_pipeline.ports import Delivery, Retry
 from serverless_ai_runtime.core.ports import Deadline, Unavailable
 from serverless_ai_runtime.entrypoints import azure_queue
@@ -29,34 +29,6 @@ from serverless_ai_runtime.wiring_event_pipeline import PipelineApp
 ROOT = Path(serverless_ai_runtime.__file__).parent / "root" / "azure"
 IDS = Ids("invocation-1", "00-trace-span-01")
 QUEUED = EDGE._replace(events_queue="events", queue_service="http://127.0.0.1:1/account")
-CONFIG = EventPipelineConfig(
-    processor="summarize",
-    options='{"max_words": 40}',
-    model="chat",
-    model_endpoint="http://127.0.0.1:1/openai/v1",
-    max_output_tokens=64,
-    context_tokens=2000,
-    input_microusd=0,
-    output_microusd=0,
-    objects="http://127.0.0.1:1/account",
-    inputs="uploads",
-    results="results",
-    results_prefix="results/",
-    store="http://127.0.0.1:1/dbs/d/colls/c",
-    record_s=10,
-    announcements="http://127.0.0.1:1/topic/api/events",
-    queue="http://127.0.0.1:1/account/events",
-    dead_letters="http://127.0.0.1:1/account/events-poison",
-    max_attempts=5,
-    max_bytes=100,
-    timeout_s=20,
-    batch_size=1,
-    batch_wait_s=0,
-    ai_endpoint="",
-    job_topic="",
-    job_role="",
-    log_content=False,
-)
 
 
 class Queue:

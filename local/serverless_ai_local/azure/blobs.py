@@ -28,8 +28,8 @@ READ: Final = f"{_BLOBS}/read"
 WRITE: Final = f"{_BLOBS}/write"
 ADD: Final = f"{_BLOBS}/add/action"
 DELETE: Final = f"{_BLOBS}/delete"
-_RANGE: Final = re.compile(r"bytes=(\d+)-(\d*)")
 _META: Final = "x-ms-meta-"
+_RANGE: Final = re.compile(r"bytes=(\d+)-(\d*)")
 _OCTETS: Final = "application/octet-stream"
 
 Told = Callable[[Resource, str, Mapping[str, Any]], None]
@@ -136,13 +136,14 @@ class Blobs:
         _check(call, blob, creating=False)
         own = {_META + key: text for key, text in blob.metadata.items()}
         headers = {**common(), **_times(blob), **own, "x-ms-blob-type": "BlockBlob"}
-        found = _RANGE.fullmatch(call.headers.get("x-ms-range") or call.headers.get("range") or "")
-        if found is None:
+        asked = _RANGE.fullmatch(call.headers.get("x-ms-range") or call.headers.get("range", ""))
+        if asked is None or call.method == "HEAD":
             return Response(blob.content, 200, headers, content_type=blob.content_type)
-        first, last, size = int(found[1]), int(found[2] or 2**63), len(blob.content)
+        size, first = len(blob.content), int(asked[1])
         if first >= size:
             raise ServiceFault(416, "InvalidRange", "The range specified is invalid for the current size.")
-        headers["content-range"] = f"bytes {first}-{min(last, size - 1)}/{size}"
+        last = min(int(asked[2] or size), size - 1)
+        headers["content-range"] = f"bytes {first}-{last}/{size}"
         return Response(blob.content[first : last + 1], 206, headers, content_type=blob.content_type)
 
     def _write(

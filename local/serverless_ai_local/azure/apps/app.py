@@ -74,10 +74,16 @@ class RunningApp:
             raise
 
     @property
+<<<<<<< HEAD
     def pids(self) -> Sequence[int]:
         """Of the processes that run."""
         with self._lock:
             return [one.process.pid for one in self._instances if one.process.alive]
+=======
+    def pid(self) -> int:
+        """Of a process that runs now, or ran last."""
+        return self._instances[-1].process.pid
+>>>>>>> azure
 
     def invoke(
         self, function: str, trigger: Mapping[str, Any], trace_parent: str = "", *, most: int | None = None
@@ -86,6 +92,7 @@ class RunningApp:
 
         `most`: invocations that one instance takes at the same time; None: any number.
         """
+        began, operation = time.monotonic(), trace_parent[3:35]
         instance = self._instance(most)
         began, operation = time.monotonic(), trace_parent[3:35]
         try:
@@ -112,12 +119,12 @@ class RunningApp:
         with self._lock:
             if self._closed:
                 raise AppError("the app was stopped")
-            self._instances = [one for one in self._instances if one.process.alive]
-            found = min(self._instances, key=lambda one: one.busy, default=None)
+            alive = [one for one in self._instances if one.process.alive]
+            found = min(alive, key=lambda one: one.busy, default=None)
             full = most is not None and found is not None and found.busy >= most
-            if found is None or (full and len(self._instances) < self.instances):
+            if found is None or (full and len(alive) < self.instances):
                 found = _Instance(self._started())
-                self._instances.append(found)
+                self._instances = [*alive, found]
             found.busy += 1
             return found
 

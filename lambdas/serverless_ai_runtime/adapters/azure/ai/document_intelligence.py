@@ -17,7 +17,7 @@ from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
 from serverless_ai_runtime.core.ports import Deadline
 
-LOOK_AFTER_S: Final = 20.0
+LOOK_AFTER_S: Final = 5.0
 MOST_MB: Final = 500
 _MODEL: Final = "/documentintelligence/documentModels/prebuilt-read"
 _VERSION: Final = "api-version=2024-11-30"

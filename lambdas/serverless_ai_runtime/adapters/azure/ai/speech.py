@@ -12,7 +12,7 @@ from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unp
 from serverless_ai_runtime.core.ports import Deadline, ServiceError
 from serverless_ai_runtime.http import Request, Response
 
-LOOK_AFTER_S: Final = 20.0
+LOOK_AFTER_S: Final = 10.0
 FORMATS: Final = ("aac", "amr", "flac", "m4a", "mp3", "mp4", "ogg", "opus", "wav", "webm", "wma")
 KEPT_HOURS: Final = 48
 """How long the service keeps a transcription."""
