@@ -74,16 +74,10 @@ class RunningApp:
             raise
 
     @property
-<<<<<<< HEAD
     def pids(self) -> Sequence[int]:
         """Of the processes that run."""
         with self._lock:
             return [one.process.pid for one in self._instances if one.process.alive]
-=======
-    def pid(self) -> int:
-        """Of a process that runs now, or ran last."""
-        return self._instances[-1].process.pid
->>>>>>> azure
 
     def invoke(
         self, function: str, trigger: Mapping[str, Any], trace_parent: str = "", *, most: int | None = None
@@ -92,7 +86,6 @@ class RunningApp:
 
         `most`: invocations that one instance takes at the same time; None: any number.
         """
-        began, operation = time.monotonic(), trace_parent[3:35]
         instance = self._instance(most)
         began, operation = time.monotonic(), trace_parent[3:35]
         try:
