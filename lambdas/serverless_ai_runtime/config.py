@@ -129,6 +129,7 @@ class GcpConfig(NamedTuple):
     metadata: str
     firestore: str
     pubsub: str
+    storage: str
     vertex: str
     """"" = the URL depends on the model's location."""
 
@@ -243,6 +244,7 @@ def gcp(env: Mapping[str, str] | None = None) -> GcpConfig:
         metadata="http://" + (source.get("GCE_METADATA_HOST") or "metadata.google.internal"),
         firestore=_emulated(source, "FIRESTORE_EMULATOR_HOST", "firestore.googleapis.com"),
         pubsub=_emulated(source, "PUBSUB_EMULATOR_HOST", "pubsub.googleapis.com"),
+        storage=_emulated(source, "STORAGE_EMULATOR_HOST", "storage.googleapis.com"),
         vertex=service_url("vertex_endpoint", vertex) if vertex else "",
     )
 
@@ -270,8 +272,11 @@ def handler_name(env: Mapping[str, str] | None = None) -> str:
 
 
 def _emulated(source: Mapping[str, str], name: str, host: str) -> str:
-    """URL of a service at `host`, or of its emulator at the host and port that the variable `name` holds."""
-    emulator = source.get(name, "")
+    """URL of a service at `host`, or of its emulator at the host and port that the variable `name` holds.
+
+    Storage's own libraries want a scheme before them.
+    """
+    emulator = source.get(name, "").removeprefix("http://")
     return _secure_url(name, "http://" + emulator) if emulator else "https://" + host
 
 

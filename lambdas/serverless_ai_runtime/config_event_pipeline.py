@@ -54,3 +54,20 @@ class EventPipelineConfig(NamedTuple):
     job_role: str
     """Role with which Textract does (AWS: ARN)."""
     log_content: bool
+
+
+class GcpPipelineEdge(NamedTuple):
+    """What the pipeline's function on Google Cloud must know beside its pattern."""
+
+    deliverer: str
+    """Unique id (`sub`) of the account that Pub/Sub and Eventarc deliver as; nobody else is let in."""
+    project: str
+    """Where traces are."""
+    upload_prefix: str
+    """Eventarc filters no names: the function does, before anything else looks at an upload."""
+    upload_suffixes: str
+    """JSON list."""
+    upload_max_bytes: int
+    """0 = any."""
+    waiting: str
+    """Subscription (projects/P/subscriptions/S) that batches are pulled from; "" = messages are pushed."""

@@ -140,7 +140,7 @@ def _once(store: KeyValueStore | None) -> Once | None:
     return Once(store, WORLD)
 
 
-def adapters_of(cloud: str, env: Env) -> Adapters:
+def adapters_of(cloud: str, env: Env) -> PipelineAdapters:
     """The adapters of this cloud."""
     if cloud == "aws":
         from serverless_ai_runtime.adapters.aws.factory import AwsAdapters

@@ -14,7 +14,7 @@ from serverless_ai_runtime.core.event_pipeline.pipeline import EventPipeline
 from serverless_ai_runtime.core.event_pipeline.ports import Processor
 from serverless_ai_runtime.core.event_pipeline.results import Results
 from serverless_ai_runtime.telemetry import Telemetry
-from serverless_ai_runtime.wiring import WORLD, Env, PipelineAdapters, telemetry_of
+from serverless_ai_runtime.wiring import WORLD, Env, PipelineAdapters, adapters_of, telemetry_of
 
 MODEL_TASKS: Final = ("summarize", "classify", "extract", "translate")
 SERVICES: Final = ("ocr", "image_labels", "transcribe", "moderate", "entities")
@@ -44,7 +44,7 @@ def event_pipeline(cloud: str, env: Env = None) -> PipelineApp:
     for field in ("timeout_s", "max_attempts", "max_bytes", "record_s", "batch_size"):
         if getattr(settings, field) <= 0:
             raise ConfigError(f"{config.variable(field)} must be more than 0, got {getattr(settings, field)}")
-    adapters = pipeline_adapters_of(cloud, env)
+    adapters = adapters_of(cloud, env)
     objects = adapters.objects(settings)
     around = Around(
         ledger=Ledger(adapters.store(settings.store), WORLD, settings.record_s),
@@ -60,19 +60,6 @@ def event_pipeline(cloud: str, env: Env = None) -> PipelineApp:
     )
     core = EventPipeline(_processor(settings, adapters), around)
     return PipelineApp(core, settings, telemetry_of(cloud, settings.log_content, env))
-
-
-def pipeline_adapters_of(cloud: str, env: Env) -> PipelineAdapters:
-    """The adapters of this cloud."""
-    if cloud == "aws":
-        from serverless_ai_runtime.adapters.aws.factory import AwsAdapters
-
-        return AwsAdapters(WORLD, env)
-    if cloud == "azure":
-        from serverless_ai_runtime.adapters.azure.factory import AzureAdapters
-
-        return AzureAdapters(WORLD, env)
-    raise ValueError(f"cloud must be aws or azure, got {cloud!r}")
 
 
 def _processor(settings: EventPipelineConfig, adapters: PipelineAdapters) -> Processor:

@@ -38,7 +38,7 @@ CATALOGUE = (
         title="Event pipeline",
         summary="Files and messages in, one result each out by a model or an AI service, nothing lost",
         settings=EventPipelineSettings,
-        clouds=("aws", "azure"),
+        clouds=("aws", "azure", "gcp"),
     ),
 )
 

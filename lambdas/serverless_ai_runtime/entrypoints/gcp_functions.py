@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from serverless_ai_runtime import config, wiring
 from serverless_ai_runtime.adapters.gcp.callers import account, caller
+from serverless_ai_runtime.adapters.gcp.requests import TRACE, ForbiddenError, Request, Response, trace
 from serverless_ai_runtime.config import ConfigError, FunctionLlmConfig, GcpEdgeConfig
 from serverless_ai_runtime.core.ports import Deadline, Publisher
 from serverless_ai_runtime.core.replies import Rejection, Reply, failure
@@ -32,35 +33,8 @@ BURIAL_S: Final = 3.0
 BURIAL_SHARE: Final = 0.2
 """Time kept on the last delivery for the dead letter: the smaller of three seconds and a fifth of all."""
 
-_TRACE: Final = "logging.googleapis.com/trace"
-_TRACE_DIGITS: Final = 32
-
-
 _DONE: Final = Reply(200, {}, {})
 _BURIED: Final = Reply(200, {"dead_letter": True}, {})
-
-
-class Request(NamedTuple):
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    """By their names in lower case."""
-    body: bytes
-
-
-class Response(NamedTuple):
-    body: str
-    status: int
-    headers: dict[str, str]
-
-
-class ForbiddenError(Rejection):
-    """403: the account may invoke the function, but this path is not meant for it."""
-
-    status = 403
-
-    def __init__(self) -> None:
-        super().__init__("forbidden", "this path is not for this caller")
 
 
 class Function:
@@ -78,7 +52,7 @@ class Function:
         deadline = reply_deadline(self._edge.timeout_s)
         telemetry = self._app.telemetry
         request_id = telemetry.world.token()
-        journal = telemetry.begin(request_id=request_id, **{_TRACE: self._trace(request.headers)})
+        journal = telemetry.begin(request_id=request_id, **{TRACE: trace(request.headers, self._project)})
         reply = self._reply(request, deadline, journal)
         journal.note(status=reply.status)
         kind = "event" if request.path == EVENTS else "request"
@@ -148,14 +122,6 @@ class Function:
             return False
         journal.note(dead_letter=True)
         return True
-
-    def _trace(self, headers: Mapping[str, str]) -> str:
-        """The trace's name in Cloud Trace; "" if neither Google's header nor W3C's holds one."""
-        own = headers.get("x-cloud-trace-context", "").partition("/")[0]
-        trace = (own or headers.get("traceparent", "")[3:35]).lower()
-        if len(trace) != _TRACE_DIGITS or trace.strip("0123456789abcdef"):
-            return ""
-        return f"projects/{self._project}/traces/{trace}"
 
 
 def function_llm(env: Mapping[str, str] | None = None) -> Function:

@@ -14,6 +14,7 @@ HTTP: Final[Mapping[str, int]] = {
     "UNAUTHENTICATED": 401,
     "PERMISSION_DENIED": 403,
     "NOT_FOUND": 404,
+    "CONDITION_NOT_MET": 412,
     "ABORTED": 409,
     "ALREADY_EXISTS": 409,
     "RESOURCE_EXHAUSTED": 429,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from serverless_ai_local.gcp.run.fleet import Fleet
 from serverless_ai_local.gcp.run.front import PATH as RUN
 from serverless_ai_local.gcp.run.front import RunFront
 from serverless_ai_local.gcp.services.delivery import Deliveries
+from serverless_ai_local.gcp.services.eventarc import Eventarc
 from serverless_ai_local.gcp.services.firestore import PATH as FIRESTORE
 from serverless_ai_local.gcp.services.firestore import Firestore
 from serverless_ai_local.gcp.services.pubsub import PATH as PUBSUB
@@ -32,6 +34,8 @@ from serverless_ai_local.gcp.services.pubsub import PubSub
 from serverless_ai_local.gcp.services.scheduler import Scheduler
 from serverless_ai_local.gcp.services.secret_manager import PATH as SECRETS
 from serverless_ai_local.gcp.services.secret_manager import SecretManager
+from serverless_ai_local.gcp.services.storage import PATH as STORAGE
+from serverless_ai_local.gcp.services.storage import Storage
 from serverless_ai_local.gcp.services.vertex import PATH as VERTEX
 from serverless_ai_local.gcp.services.vertex import Vertex
 from serverless_ai_local.gcp.tokens import LIFETIME_S, GoogleTokens
@@ -39,7 +43,7 @@ from serverless_ai_local.models.chat import Down
 from serverless_ai_local.models.service import ModelService
 from serverless_ai_local.plain import is_mapping
 
-_PREFIXES: Final = ("/_gcp/", "/v1/projects/", "/v1beta1/projects/")
+_PREFIXES: Final = ("/_gcp/", "/v1/projects/", "/v1beta1/projects/", "/storage/v1/", "/upload/storage/v1/")
 """Paths that no service of AWS has."""
 TICK_S: Final = 5.0
 
@@ -59,6 +63,10 @@ class Google:
         self._secrets = SecretManager(self._registry, authority)
         self._fleet = Fleet(self._registry, self._tokens, self._secrets, services(url))
         self._run = RunFront(self._registry, self._tokens, authority, self._fleet, url)
+        self._storage = Storage(self._registry, authority)
+        self._eventarc = Eventarc(
+            self._registry, authority, self._tokens, self._storage, url=url, retry_s=retry_seconds()
+        )
         self._gateway = GatewayFront(self._registry, self._tokens, self._fleet.logs)
         self._deployments = Deployments(self._registry, authority, self._secrets, url)
         self._stopped = threading.Event()
@@ -75,8 +83,9 @@ class Google:
             found = pattern.fullmatch(sent.path)
             if found is not None:
                 return front(sent, found)
+        objects = STORAGE.fullmatch(sent.path)
         try:
-            return self._service(path, sent)
+            return self._objects(objects, sent) if objects else self._service(path, sent)
         except RpcError as error:
             return error.response()
         except Down:
@@ -90,12 +99,17 @@ class Google:
         """Stop ticking and delivering, and end every function process."""
         self._stopped.set()
         self._deliveries.stop()
+        self._eventarc.stop()
         self._fleet.stop()
 
     def routes(self) -> AdminRoutes:
         """What can be asked of this half under /_local/."""
         return {
             **self._deployments.routes(),
+            **self._eventarc.routes(),
+            ("DELETE", "gcp/subscriptions/{name}/messages"): lambda call: self._pubsub.purge(
+                call.path["name"]
+            ),
             ("POST", "gcp/id-token"): self._id_token,
             ("POST", "gcp/access-token"): self._access_token,
             ("POST", "gcp/pubsub/duplicate"): self._duplicate,
@@ -125,6 +139,10 @@ class Google:
                 who = self._tokens.caller(authorization)
                 return reply(service(who, sent.method, found, _body(sent.body)))
         raise not_offered(f"{sent.method} {path}")
+
+    def _objects(self, found: re.Match[str], sent: Sent) -> Response:
+        headers = {name.lower(): value for name, value in sent.headers}
+        return self._storage(self._tokens.caller(headers.get("authorization", "")), sent, found)
 
     def _id_token(self, call: AdminCall) -> dict[str, str]:
         """An ID token of any person or account, as `gcloud auth print-identity-token` gives one."""
@@ -173,6 +191,7 @@ def services(url: str) -> dict[str, str]:
     return {
         "FIRESTORE_EMULATOR_HOST": host,
         "PUBSUB_EMULATOR_HOST": host,
+        "STORAGE_EMULATOR_HOST": url,
         "SERVERLESS_AI_VERTEX_ENDPOINT": url,
     }
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from serverless_ai_patterns.function_llm import FunctionLlmSettings, Jwt
 from serverless_ai_patterns.function_llm.handler import handler_config
-from serverless_ai_patterns.function_settings import FunctionSettings
+from serverless_ai_patterns.function_settings import FunctionSettings, WorkerSettings
 from serverless_ai_patterns.gcp.events import DELIVERIES, subscription_filter
 from serverless_ai_patterns.gcp.gateway import check_audiences
 from serverless_ai_patterns.models import Model
@@ -85,7 +85,7 @@ def check(settings: FunctionLlmSettings) -> None:
         check_audiences(settings.auth)
 
 
-def cpus(function: FunctionSettings) -> int:
+def cpus(function: FunctionSettings | WorkerSettings) -> int:
     """CPUs of an instance with this much memory."""
     return next(count for most_mb, count in _CPUS if function.memory_mb <= most_mb)
 

@@ -54,6 +54,8 @@ class Watched(NamedTuple):
     """Word of each of `METRICS` -> the log-based metric's name."""
     dead_letters: str
     """The subscription's name; "" = there are no events."""
+    work: str = ""
+    """The subscription of the pipeline's own messages."""
 
 
 def service_logs(service: str) -> str:
@@ -114,6 +116,41 @@ def function_llm_dashboard(title: str, watched: Watched) -> dict[str, Any]:
         charts.append(("Dead letters", [("waiting", _waiting(watched))]))
     tiles = [_tile(index, *chart) for index, chart in enumerate(charts)]
     return {"displayName": title, "mosaicLayout": {"columns": COLUMNS, "tiles": tiles}}
+
+
+def event_pipeline_alerts(watched: Watched) -> list[Alert]:
+    """Dead letters, and messages that wait too long."""
+    return [
+        Alert(
+            "dead-letters",
+            "Items that could not be processed wait in the dead-letter subscription",
+            f"{_waiting(watched)} > 0",
+        ),
+        Alert(
+            "age",
+            "The oldest message has waited for an hour",
+            f"{_oldest(watched)} > 3600",
+        ),
+    ]
+
+
+def event_pipeline_dashboard(title: str, watched: Watched) -> dict[str, Any]:
+    """The dashboard of the event pipeline, which is free of charge."""
+    charts = [
+        ("Deliveries", [("all", _answers(watched, "...")), ("again", _answers(watched, "5..|429"))]),
+        ("Duration (ms)", [(f"p{q}", _latency(watched, q / 100)) for q in (50, 95)]),
+        ("Oldest message (s)", [("age", _oldest(watched))]),
+        ("Tokens", [(f"{way}put", _sum(watched, f"{way}put-tokens", "5m")) for way in ("in", "out")]),
+        ("Cold starts", [("cold starts", _count(watched, "cold-starts"))]),
+        ("Dead letters", [("waiting", _waiting(watched))]),
+    ]
+    tiles = [_tile(index, *chart) for index, chart in enumerate(charts)]
+    return {"displayName": title, "mosaicLayout": {"columns": COLUMNS, "tiles": tiles}}
+
+
+def _oldest(watched: Watched) -> str:
+    metric = "pubsub_googleapis_com:subscription_oldest_unacked_message_age"
+    return f'max({metric}{{subscription_id="{watched.work}"}})'
 
 
 def _answers(watched: Watched, code: str) -> str:

@@ -10,18 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from serverless_ai_runtime.adapters.gcp import firestore, vertex
+from serverless_ai_runtime.adapters.gcp import firestore, storage, vertex
 
 PREDICT: Final = vertex.PERMISSIONS
 """It holds for every model of the project: IAM cannot name one, the organisation policy
 `constraints/vertexai.allowedModels` can."""
 
 RECORDS: Final = firestore.PERMISSIONS
+READ_OBJECTS: Final = storage.READ_PERMISSIONS
+WRITE_OBJECTS: Final = storage.WRITE_PERMISSIONS
 
 # Every predefined role that a pattern grants, and what for: the written list that tests hold us to.
 ROLES: Final[Mapping[str, str]] = {
     "roles/run.invoker": "call one service: its only permissions are run.routes.invoke and run.jobs.run",
     "roles/pubsub.publisher": "publish to one topic: its only permission is pubsub.topics.publish",
+    "roles/eventarc.eventReceiver": "take events for triggers; it holds for the project",
     "roles/pubsub.subscriber": "Pub/Sub moves a dead letter out of one subscription",
     "roles/artifactregistry.writer": "the build pushes into the pattern's own repository",
     "roles/logging.logWriter": "the build writes its log; logs have no narrower resource than the project",

@@ -8,8 +8,9 @@ except ImportError as error:
     ) from error
 
 from serverless_ai_pulumi.gcp._function import VpcPlacement
+from serverless_ai_pulumi.gcp.event_pipeline import EventPipeline
 from serverless_ai_pulumi.gcp.function_llm import FunctionLlm
 
 del _pulumi_gcp
 
-__all__ = ["FunctionLlm", "VpcPlacement"]
+__all__ = ["EventPipeline", "FunctionLlm", "VpcPlacement"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import pulumi
@@ -9,6 +11,7 @@ import pulumi_gcp as gcp
 
 from serverless_ai_patterns import bundle
 from serverless_ai_patterns.gcp.policy import BUILD_SOURCES, only_buckets
+from serverless_ai_pulumi.gcp._bucket import private_bucket
 from serverless_ai_pulumi.gcp._identity import account, on_project
 from serverless_ai_pulumi.gcp._names import unique
 from serverless_ai_pulumi.gcp._place import Place
@@ -28,10 +31,19 @@ class Build(NamedTuple):
 
 
 def build_of(
-    name: str, pattern: str, *, place: Place, key: pulumi.Input[str] | None, opts: pulumi.ResourceOptions
+    name: str,
+    pattern: str,
+    *,
+    place: Place,
+    key: pulumi.Input[str] | None,
+    extra: Mapping[str, Path] | None = None,
+    opts: pulumi.ResourceOptions,
 ) -> Build:
-    """Source and builder of the handler of `pattern`; the project's default service accounts are not used."""
-    bucket = _bucket(name, place, key, opts)
+    """Source and builder of the handler of `pattern`; the project's default service accounts are not used.
+
+    `extra`: files of the user's own that are put beside the handler's, path -> file.
+    """
+    bucket = private_bucket(name, "source", place=place, key=key, opts=opts)
     repository = _repository(name, place, key, opts)
     builder = account(name, "build", "builds the function", opts=opts)
     sources = bucket.name.apply(lambda made: only_buckets((made, BUILD_SOURCES)))
@@ -56,35 +68,22 @@ def build_of(
             opts=opts,
         ),
     ]
-    return Build(bucket, _source(name, pattern, bucket, opts), repository, builder, granted)
-
-
-def _bucket(
-    name: str, place: Place, key: pulumi.Input[str] | None, opts: pulumi.ResourceOptions
-) -> gcp.storage.Bucket:
-    encryption = None if key is None else gcp.storage.BucketEncryptionArgs(default_kms_key_name=key)
-    own = unique(name, "source")
-    return gcp.storage.Bucket(
-        f"{name}-source",
-        # Bucket names are shared by all of Google Cloud, which the project's id makes unique.
-        name=place.project.apply(lambda project: f"{project}-{own}"),
-        location=place.region,
-        uniform_bucket_level_access=True,
-        public_access_prevention="enforced",
-        encryption=encryption,
-        opts=opts,
-    )
+    return Build(bucket, _source(name, pattern, bucket, extra or {}, opts), repository, builder, granted)
 
 
 def _source(
-    name: str, pattern: str, bucket: gcp.storage.Bucket, opts: pulumi.ResourceOptions
+    name: str,
+    pattern: str,
+    bucket: gcp.storage.Bucket,
+    extra: Mapping[str, Path],
+    opts: pulumi.ResourceOptions,
 ) -> gcp.storage.BucketObject:
-    files = bundle.bundle(pattern, CLOUD)
+    files = bundle.bundle(pattern, CLOUD, extra=extra)
     return gcp.storage.BucketObject(
         f"{name}-zip",
         bucket=bucket.name,
         # A function is built anew when its source has another name, and only then.
-        name=f"{pattern}-{bundle.digest(pattern, CLOUD)}.zip",
+        name=f"{pattern}-{bundle.digest(pattern, CLOUD, extra=extra)}.zip",
         source=pulumi.AssetArchive({path: pulumi.FileAsset(str(file)) for path, file in files.items()}),
         opts=opts,
     )

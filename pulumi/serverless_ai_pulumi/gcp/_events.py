@@ -7,8 +7,6 @@ subscription is made by Eventarc, and its filter, back-off and dead letters cann
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
-from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
@@ -31,11 +29,13 @@ def pushed(
     *,
     function: gcp.cloudfunctionsv2.Function,
     deliverer: gcp.serviceaccount.Account,
-    pattern: Mapping[str, Any] | None = None,
-    timeout_s: int,
+    matching: str | None = None,
+    path: str = events.PATH,
+    ack_deadline_s: int,
+    attempts: int = events.ATTEMPTS,
     opts: pulumi.ResourceOptions,
 ) -> gcp.pubsub.Subscription:
-    """Events of `source` that match `pattern` go to `function`, with a token of `deliverer`.
+    """Events of `source` that the filter `matching` lets in go to `function`, with a token of `deliverer`.
 
     The invokers of the function must include `deliverer`.
     """
@@ -45,14 +45,15 @@ def pushed(
         use,
         source,
         dead,
-        matching=None if pattern is None else events.subscription_filter(pattern),
+        matching=matching,
         push=gcp.pubsub.SubscriptionPushConfigArgs(
-            push_endpoint=pulumi.Output.concat(url, events.PATH),
+            push_endpoint=pulumi.Output.concat(url, path),
             oidc_token=gcp.pubsub.SubscriptionPushConfigOidcTokenArgs(
                 service_account_email=deliverer.email, audience=url
             ),
         ),
-        ack_deadline_s=timeout_s + events.REPLY_S,
+        ack_deadline_s=ack_deadline_s,
+        attempts=attempts,
         opts=opts,
     )
 

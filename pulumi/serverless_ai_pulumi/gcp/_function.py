@@ -10,7 +10,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from serverless_ai_patterns import bundle
-from serverless_ai_patterns.function_settings import FunctionSettings
+from serverless_ai_patterns.function_settings import FunctionSettings, WorkerSettings
 from serverless_ai_patterns.gcp import function_llm as shared
 from serverless_ai_pulumi.gcp._build import CLOUD, Build
 from serverless_ai_pulumi.gcp._names import unique
@@ -35,8 +35,9 @@ def handler_function(
     name: str,
     *,
     pattern: str,
-    settings: FunctionSettings,
+    settings: FunctionSettings | WorkerSettings,
     most_instances: int,
+    concurrency: int = shared.CONCURRENCY,
     identity: gcp.serviceaccount.Account,
     build: Build,
     environment: pulumi.Input[Mapping[str, pulumi.Input[str]]],
@@ -58,7 +59,7 @@ def handler_function(
             timeout_seconds=settings.timeout_s,
             min_instance_count=0,
             max_instance_count=most_instances,
-            max_instance_request_concurrency=shared.CONCURRENCY,
+            max_instance_request_concurrency=concurrency,
             all_traffic_on_latest_revision=True,
             ingress_settings="ALLOW_ALL",
             service_account_email=identity.email,

@@ -16,16 +16,17 @@ def grants(
     identity: gcp.serviceaccount.Account,
     *,
     project: pulumi.Output[str],
+    model: bool = True,
     database: gcp.firestore.Database | None,
     topics: Mapping[str, gcp.pubsub.Topic | None],
     opts: pulumi.ResourceOptions,
 ) -> list[pulumi.Resource]:
     """Call a model, use the records of `database` and no other, publish to `topics` (by use)."""
-    predict = custom_role(name, "model", policy.PREDICT, opts=opts)
     label = f"{name}-function"
-    granted: list[pulumi.Resource] = [
-        on_project(f"{label}-model", identity, predict.name, project=project, opts=opts)
-    ]
+    granted: list[pulumi.Resource] = []
+    if model:
+        predict = custom_role(name, "model", policy.PREDICT, opts=opts)
+        granted.append(on_project(f"{label}-model", identity, predict.name, project=project, opts=opts))
     if database is not None:
         records = custom_role(name, "records", policy.RECORDS, opts=opts)
         here = pulumi.Output.all(project, database.name).apply(lambda at: policy.only_database(*at))

@@ -61,6 +61,7 @@ def subscription(
     matching: str | None = None,
     push: gcp.pubsub.SubscriptionPushConfigArgs | None = None,
     ack_deadline_s: int | None = None,
+    attempts: int = events.ATTEMPTS,
     opts: pulumi.ResourceOptions,
 ) -> gcp.pubsub.Subscription:
     """Messages of `source`, pushed or to be fetched; what fails too often becomes a dead letter.
@@ -81,7 +82,7 @@ def subscription(
             minimum_backoff=_seconds(events.FIRST_RETRY_S), maximum_backoff=_seconds(events.LAST_RETRY_S)
         ),
         dead_letter_policy=gcp.pubsub.SubscriptionDeadLetterPolicyArgs(
-            dead_letter_topic=dead.topic.id, max_delivery_attempts=events.ATTEMPTS
+            dead_letter_topic=dead.topic.id, max_delivery_attempts=attempts
         ),
         opts=opts,
     )

@@ -10,8 +10,8 @@ import pulumi
 import pulumi_gcp as gcp
 
 from serverless_ai_patterns.function_llm import FunctionLlmSettings, Jwt
+from serverless_ai_patterns.gcp import events, observability, secret_variables
 from serverless_ai_patterns.gcp import function_llm as shared
-from serverless_ai_patterns.gcp import observability, secret_variables
 from serverless_ai_patterns.models import Model
 from serverless_ai_patterns.models_gcp import resolve_gcp
 from serverless_ai_patterns.thresholds import alarm_tokens_per_hour
@@ -273,8 +273,8 @@ class FunctionLlm(pulumi.ComponentResource):
             dead,
             function=self.function,
             deliverer=self._deliverer,
-            pattern=pattern,
-            timeout_s=self.settings.function.timeout_s,
+            matching=None if pattern is None else events.subscription_filter(pattern),
+            ack_deadline_s=self.settings.function.timeout_s + events.REPLY_S,
             opts=self._child,
         )
 

@@ -4,18 +4,17 @@ import pulumi
 
 from serverless_ai_patterns.catalogue import find
 from serverless_ai_patterns.settings import from_mapping
-from serverless_ai_pulumi.gcp import FunctionLlm
+from serverless_ai_pulumi.gcp import EventPipeline, FunctionLlm
 from serverless_ai_pulumi.gcp.outputs import outputs
 
-COMPONENTS = {"function_llm": FunctionLlm}
-
 config = pulumi.Config()
+CALLERS = {"invokers": config.get_object("invokers") or ()}
+COMPONENTS = {"event_pipeline": (EventPipeline, {}), "function_llm": (FunctionLlm, CALLERS)}
+
 pattern = find(config.require("pattern"))
-made = COMPONENTS[pattern.slug](
-    pattern.slug.replace("_", "-"),
-    from_mapping(pattern.settings, config.get_object("settings") or {}),
-    invokers=config.get_object("invokers") or (),
-    deletion_protection=config.get_bool("deletionProtection", default=True),
-)
+settings = from_mapping(pattern.settings, config.get_object("settings") or {})
+component, own = COMPONENTS[pattern.slug]
+protected = config.get_bool("deletionProtection", default=True)
+made = component(pattern.slug.replace("_", "-"), settings, deletion_protection=protected, **own)
 for name, value in outputs(made).items():
     pulumi.export(name, value)

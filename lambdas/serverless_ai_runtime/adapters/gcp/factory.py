@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from serverless_ai_runtime import config
 from serverless_ai_runtime.adapters.gcp.identity import SCOPE, metadata_tokens
 from serverless_ai_runtime.adapters.service import Cloud, Service
 from serverless_ai_runtime.core.ports import ChatModel, KeyValueStore, Publisher, ServiceError, World
 from serverless_ai_runtime.http import HttpClient, Response
+
+if TYPE_CHECKING:
+    from serverless_ai_runtime.adapters.gcp.pubsub import PubSubPublisher
+    from serverless_ai_runtime.adapters.gcp.topics import WaitingMessages
+    from serverless_ai_runtime.config_event_pipeline import EventPipelineConfig
+    from serverless_ai_runtime.core.event_pipeline.ports import AiService, DeadLetters
+    from serverless_ai_runtime.core.objects import ObjectStore
 
 ATTEMPT_S = 3.0
 """Patience with one attempt at a store or a topic: they answer in milliseconds. A model gets all there is."""
@@ -40,6 +48,47 @@ class GcpAdapters:
 
         topic = config.gcp_name("destination", destination, "projects", "topics")
         return PubSubPublisher(self._service("PubSub", self._addresses.pubsub), topic)
+
+    def objects(self, settings: EventPipelineConfig) -> ObjectStore:
+        from serverless_ai_runtime.adapters.gcp.storage import StorageObjects
+
+        del settings  # buckets have names of their own everywhere
+        return StorageObjects(Service(self._cloud, "CloudStorage", self._addresses.storage, SCOPE))
+
+    def ai_service(self, settings: EventPipelineConfig) -> AiService:
+        raise config.ConfigError(
+            f"{config.variable('processor')}: {settings.processor} is not there on Google Cloud yet"
+        )
+
+    def announcements(self, settings: EventPipelineConfig) -> Publisher:
+        from serverless_ai_runtime.adapters.gcp.pubsub import PubSubPublisher
+
+        return PubSubPublisher(*self._topic("announcements", settings.announcements))
+
+    def dead_letters(self, settings: EventPipelineConfig) -> DeadLetters:
+        from serverless_ai_runtime.adapters.gcp.topics import TopicDeadLetters
+
+        return TopicDeadLetters(*self._topic("dead_letters", settings.dead_letters))
+
+    def later(self, settings: EventPipelineConfig) -> None:
+        """A topic cannot delay a message."""
+
+    def work(self, settings: EventPipelineConfig) -> PubSubPublisher:
+        """The pipeline's own topic."""
+        from serverless_ai_runtime.adapters.gcp.pubsub import PubSubPublisher
+
+        return PubSubPublisher(*self._topic("queue", settings.queue))
+
+    def waiting(self, subscription: str) -> WaitingMessages:
+        """The messages of that topic, to be pulled."""
+        from serverless_ai_runtime.adapters.gcp.topics import WaitingMessages
+
+        name = config.gcp_name("waiting", subscription, "projects", "subscriptions")
+        return WaitingMessages(self._service("PubSub", self._addresses.pubsub), name)
+
+    def _topic(self, field: str, name: str) -> tuple[Service, str]:
+        topic = config.gcp_name(field, name, "projects", "topics")
+        return self._service("PubSub", self._addresses.pubsub), topic
 
     def _service(self, name: str, url: str) -> Service:
         return Service(self._cloud, name, url, SCOPE, ATTEMPT_S)

@@ -15,6 +15,7 @@ from serverless_ai_local.gcp.registry import Deployed, Registry
 
 _SCOPES: Final[Mapping[str, str]] = {
     types.PROJECT_MEMBER: "projects/{project}",
+    types.BUCKET_MEMBER: "projects/{project}/projects/_/buckets/{bucket}",
     types.TOPIC_MEMBER: "projects/{project}/topics/{topic}",
     types.SUBSCRIPTION_MEMBER: "projects/{project}/subscriptions/{subscription}",
     types.SERVICE_BINDING: "projects/{project}/locations/{location}/services/{name}",

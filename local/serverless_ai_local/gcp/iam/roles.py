@@ -37,6 +37,7 @@ PREDEFINED: Final[Mapping[str, Role]] = {
         "datastore.entities.update",
     ),
     "roles/datastore.viewer": _role("datastore", "datastore.entities.get", "datastore.entities.list"),
+    "roles/eventarc.eventReceiver": _role("eventarc", "eventarc.events.receiveEvent"),
     "roles/logging.logWriter": _role("logging", "logging.logEntries.create"),
     "roles/pubsub.publisher": _role("pubsub", "pubsub.topics.publish"),
     "roles/pubsub.subscriber": _role(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from serverless_ai_local.gcp.resources import (
+    eventarc,
     functions,
     gateway,
     identities,
@@ -18,6 +19,6 @@ from serverless_ai_local.gcp.resources.row import Row
 
 ROWS: Final[Mapping[str, Row]] = {
     row.token: row
-    for part in (functions, gateway, identities, messaging, observability, secrets, state)
+    for part in (eventarc, functions, gateway, identities, messaging, observability, secrets, state)
     for row in part.ROWS
 }

@@ -87,6 +87,8 @@ ROWS: Final = (
                 "name", "location", "uniformBucketLevelAccess", "publicAccessPrevention", "forceDestroy"
             ),
             "encryption": nested("defaultKmsKeyName"),
+            "softDeletePolicy": nested("retentionDurationSeconds"),
+            "lifecycleRules": {"action": nested("type"), "condition": nested("age")},
         },
         id="{name}",
         outputs=lambda setting, inputs: {
@@ -98,6 +100,7 @@ ROWS: Final = (
         may_go=_empty,
         defaults={"storageClass": "STANDARD", "forceDestroy": False},
     ),
+    grant(types.BUCKET_MEMBER, "bucket"),
     Row(
         types.OBJECT,
         inputs=nested("bucket", "name", "source", "content", "contentType"),

@@ -61,6 +61,13 @@ class PubSub:
         with self._lock:
             self._duplicates = times
 
+    def purge(self, name: str) -> None:
+        """Forget what waits in subscriptions of this short name, and what is still to be pushed."""
+        for subscription in self._registry.all(types.SUBSCRIPTION):
+            if subscription.id.rsplit("/", 1)[-1] == name:
+                with self._lock:
+                    self._queues.pop(subscription.uid, None)
+
     def publish(self, topic: str, data: str, attributes: Mapping[str, str]) -> str:
         """One message into every subscription of the topic whose filter lets it through; its id."""
         message = Message(

@@ -16,6 +16,6 @@ from pipeline_variants import SHARED_TOPIC, pipeline_variants
 made: dict[str, EventPipeline] = {}
 for name, settings in pipeline_variants().items():
     shared = made[SHARED_TOPIC[0]].topic if name in SHARED_TOPIC[1:] else None
-    made[name] = EventPipeline(name, settings, topic=shared)
+    made[name] = EventPipeline(name, settings, topic=shared, force_destroy=True, deletion_protection=False)
     for output, value in outputs(made[name]).items():
         pulumi.export(f"{name}_{output}", value)

@@ -2,8 +2,8 @@
 
 import flask
 
+from serverless_ai_runtime.adapters.gcp.requests import Request, Response
 from serverless_ai_runtime.entrypoints import gcp_functions
-from serverless_ai_runtime.entrypoints.gcp_functions import Request, Response
 
 entry = gcp_functions.function_llm()
 

@@ -1,0 +1,208 @@
+"""The event pipeline's world on Google Cloud, through Google's REST APIs only."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from serverless_ai_local.gcp.project import REGION
+from serverless_ai_local.launch import RunningCloud
+
+PREFIX = "results/"
+WATCHER = "scenario-completions"
+"""Subscription of the scenario's own, which completion events come to."""
+
+
+@dataclass(kw_only=True)
+class PipelineGcpWorld:
+    """`outputs` holds `<variant>_<output>` of every variant."""
+
+    target: str
+    cloud: RunningCloud
+    outputs: Mapping[str, str]
+    _completions: list[dict[str, Any]] = field(default_factory=list)
+    _results: dict[tuple[str, str], tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    """What was read before, with its generation: a thousand results are looked at again and again."""
+    _watched: dict[str, str] = field(default_factory=dict)
+
+    # -- sources ----------------------------------------------------------------------------------
+    def upload(
+        self, key: str, body: bytes, *, variant: str = "main", content_type: str = "application/octet-stream"
+    ) -> None:
+        bucket = self.outputs[f"{variant}_uploads"]
+        path = f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name={quote(key, safe='')}"
+        self._call("POST", path, body, {"content-type": content_type})
+
+    def delete(self, key: str, *, variant: str = "main") -> None:
+        self._call("DELETE", self._object(self.outputs[f"{variant}_uploads"], key))
+
+    @contextmanager
+    def held(self, *, duplicates: float = 0.0, seed: int = 1) -> Iterator[None]:
+        self.cloud.admin("POST", "events/hold")
+        try:
+            yield
+        finally:
+            self.cloud.admin("POST", "events/release", {"duplicates": duplicates, "seed": seed})
+
+    def send(self, body: str, *, variant: str = "main") -> None:
+        self._publish(self.outputs[f"{variant}_queue"], body, {})
+
+    def publish(self, body: str, attributes: Mapping[str, str]) -> None:
+        self._publish(self.outputs["invoices_topic"], body, attributes)
+
+    def emit(self, source: str, detail: Mapping[str, Any]) -> None:
+        self._publish(self.outputs["main_bus"], json.dumps(detail), {"source": source, "type": "OrderPlaced"})
+
+    def fire_schedule(self) -> None:
+        self.cloud.admin("POST", f"schedules/{REGION}/{self.outputs['main_schedule_name']}/fire")
+
+    def _publish(self, topic: str, body: str, attributes: Mapping[str, str]) -> None:
+        message = {"data": base64.b64encode(body.encode()).decode(), "attributes": dict(attributes)}
+        self._json("POST", f"/v1/{topic}:publish", {"messages": [message]})
+
+    # -- what comes out ---------------------------------------------------------------------------
+    def results(self, variant: str = "main") -> dict[str, dict[str, Any]]:
+        bucket = self.outputs[f"{variant}_results"]
+        now: dict[str, dict[str, Any]] = {}
+        for one in self._listed(bucket, PREFIX):
+            name, generation = one["name"], one["generation"]
+            seen = self._results.get((bucket, name))
+            if seen is None or seen[0] != generation:
+                content = self._call("GET", self._object(bucket, name) + "?alt=media")
+                seen = self._results[bucket, name] = generation, json.loads(content)
+            now[name.removeprefix(PREFIX).removesuffix(".json")] = seen[1]
+        return now
+
+    def completions(self, variant: str = "main") -> list[dict[str, Any]]:
+        """By subscriptions of the scenario's own."""
+        self._read_completions()
+        bucket = self.outputs[f"{variant}_results"]
+        return [event for event in self._completions if event["result"]["container"] == bucket]
+
+    def _read_completions(self) -> None:
+        for subscription in self._watch():
+            for one in self._pulled(subscription):
+                self._completions.append(json.loads(_text(one)))
+                self._json("POST", f"/v1/{subscription}:acknowledge", {"ackIds": [one["ackId"]]})
+
+    def _watch(self) -> list[str]:
+        """Made as a deployment makes them."""
+        topics = [value for name, value in self.outputs.items() if name.endswith("_announcements")]
+        for topic in topics:
+            if topic not in self._watched:
+                project, short = topic.split("/")[1], topic.rsplit("/", 1)[-1]
+                inputs = {"name": f"{WATCHER}-{short}", "topic": topic}
+                given = {
+                    "token": "gcp:pubsub/subscription:Subscription",
+                    "project": project,
+                    "region": REGION,
+                    "inputs": inputs,
+                }
+                self._watched[topic] = self.cloud.admin("POST", "gcp/resources/create", given)["id"]
+        return list(self._watched.values())
+
+    def dead_letters(self, variant: str = "main") -> list[dict[str, Any]]:
+        found = list(self._letters(variant))
+        letters = []
+        for one in found:
+            attributes = one["message"].get("attributes", {})
+            letters.append(
+                {
+                    "code": attributes.get("code", ""),
+                    "reason": attributes.get("reason", ""),
+                    "payload": _text(one),
+                }
+            )
+        self._give_back(variant, found)
+        return letters
+
+    def redrive(self, variant: str = "main") -> None:
+        """As an operator would: each message on the pipeline's topic again, then acknowledged."""
+        subscription = self.outputs[f"{variant}_dead_letters"]
+        for one in list(self._letters(variant)):
+            message = {key: one["message"][key] for key in ("data", "attributes") if key in one["message"]}
+            self._json("POST", f"/v1/{self.outputs[f'{variant}_queue']}:publish", {"messages": [message]})
+            self._json("POST", f"/v1/{subscription}:acknowledge", {"ackIds": [one["ackId"]]})
+
+    def _letters(self, variant: str) -> Iterator[dict[str, Any]]:
+        return self._pulled(self.outputs[f"{variant}_dead_letters"])
+
+    def _give_back(self, variant: str, letters: list[dict[str, Any]]) -> None:
+        if letters:
+            path = f"/v1/{self.outputs[f'{variant}_dead_letters']}:modifyAckDeadline"
+            body = {"ackIds": [one["ackId"] for one in letters], "ackDeadlineSeconds": 0}
+            self._json("POST", path, body)
+
+    def logs(self, variant: str = "main") -> list[str]:
+        name = self.outputs[f"{variant}_function_name"]
+        return [json.dumps(one) for one in self.cloud.admin("GET", f"gcp/functions/{name}/logs")["entries"]]
+
+    # -- the model and the AI services ------------------------------------------------------------
+    def model_fault(self, kind: str, *, times: int = 1, seconds: float = 0.0) -> None:
+        self.cloud.admin("POST", "model/faults", {"kind": kind, "times": times, "seconds": seconds})
+
+    def model_calls(self) -> list[dict[str, Any]]:
+        return self.cloud.admin("GET", "model/calls")["calls"]
+
+    def reset(self) -> None:
+        self.cloud.admin("DELETE", "model/faults")
+        self.cloud.admin("DELETE", "model/calls")
+        for name, value in self.outputs.items():
+            if name.endswith(("_work", "_dead_letters")):
+                short = value.rsplit("/", 1)[-1]
+                self.cloud.admin("DELETE", f"gcp/subscriptions/{short}/messages")
+            if name.endswith(("_uploads", "_results")):
+                for one in self._listed(value, ""):
+                    self._call("DELETE", self._object(value, one["name"]))
+        self._read_completions()
+        self._completions.clear()
+
+    # -- Google's APIs ----------------------------------------------------------------------------
+    def _listed(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+        token = ""
+        while True:
+            query = f"prefix={quote(prefix, safe='')}&pageToken={quote(token, safe='')}"
+            page = json.loads(self._call("GET", f"/storage/v1/b/{bucket}/o?{query}"))
+            yield from page.get("items", [])
+            token = page.get("nextPageToken", "")
+            if not token:
+                return
+
+    @staticmethod
+    def _object(bucket: str, name: str) -> str:
+        return f"/storage/v1/b/{bucket}/o/{quote(name, safe='')}"
+
+    def _pulled(self, subscription: str) -> Iterator[dict[str, Any]]:
+        while True:
+            body = {"maxMessages": 1000, "returnImmediately": True}
+            found = self._json("POST", f"/v1/{subscription}:pull", body).get("receivedMessages", [])
+            yield from found
+            if not found:
+                return
+
+    def _json(self, method: str, path: str, body: Any) -> dict[str, Any]:
+        return json.loads(self._call(method, path, json.dumps(body).encode()))
+
+    def _call(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> bytes:
+        connection = http.client.HTTPConnection(urlsplit(self.cloud.url).netloc, timeout=60)
+        try:
+            own = {"authorization": "Bearer owner", "content-type": "application/json", **(headers or {})}
+            connection.request(method, path, body, own)
+            response = connection.getresponse()
+            content = response.read()
+        finally:
+            connection.close()
+        assert response.status < 300, (method, path, response.status, content)
+        return content
+
+
+def _text(received: Mapping[str, Any]) -> str:
+    return base64.b64decode(received["message"].get("data", "")).decode()
