@@ -27,6 +27,8 @@ EVERYTHING: Final[Mapping[str, Mapping[str, str]]] = {
     "event_pipeline": {
         "aws": '{"processor": {"ocr": {}}, "sources": {"topic": {"kind": ["invoice"]}, '
         '"schedule": "rate(1 day)", "bus_filter": {"source": ["shop"]}}}',
+        "azure": '{"processor": {"ocr": {}}, "sources": {"topic": {"kind": ["invoice"]}, "devices": true, '
+        '"schedule": "rate(1 day)", "bus_filter": {"source": ["shop"]}}}',
     },
 }
 """Pattern and cloud -> settings with everything switched on, so that the picture shows every part."""

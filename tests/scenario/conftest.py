@@ -17,6 +17,7 @@ from serverless_ai_local import launch
 from serverless_ai_local.launch import RunningCloud
 from serverless_ai_local.targets.cdk import Cdk
 from serverless_ai_local.targets.pulumi_program import PulumiProgram
+from serverless_ai_patterns.catalogue import find
 
 PROGRAMS = Path(__file__).parent / "programs"
 TARGETS = ("cdk", "pulumi-aws", "pulumi-azure", "pulumi-gcp")
@@ -27,6 +28,22 @@ PIPELINE_WORLDS = {
     "pulumi-azure": "PipelineAzureWorld",
     "pulumi-gcp": "PipelineGcpWorld",
 }
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The pipeline's scenario is for the targets that the catalogue offers it on; the others are counted."""
+    offered = {"cdk", *find("event_pipeline").clouds}
+    left = [item for item in items if _foreign(item, offered)]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
+
+
+def _foreign(item: pytest.Item, offered: set[str]) -> bool:
+    if "pipeline" not in getattr(item, "fixturenames", ()):
+        return False
+    target: str = item.callspec.params["target"]  # pyright: ignore[reportAttributeAccessIssue]
+    return target.removeprefix("pulumi-") not in offered
 
 
 @pytest.fixture(scope="session", params=TARGETS)

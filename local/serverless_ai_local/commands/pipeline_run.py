@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from serverless_ai_local.ask import AskError
+from serverless_ai_local.azure import caller as azure
 from serverless_ai_local.launch import RunningCloud
 
 KEY: Final = "incoming/note.txt"
@@ -29,9 +30,11 @@ class Buckets:
     """The result, once it is there."""
 
 
-def process_one(console: Console, cloud: RunningCloud, outputs: Mapping[str, str], text: str) -> None:
+def process_one(
+    console: Console, cloud: RunningCloud, target: str, outputs: Mapping[str, str], text: str
+) -> None:
     """Upload a document that says `text` and print what came of it. Raises `AskError` if nothing does."""
-    buckets = on_aws(cloud, outputs)
+    buckets = {"pulumi-azure": on_azure}.get(target, on_aws)(cloud, outputs)
     console.print(f"\nUpload of {KEY} into {outputs['uploads']}", highlight=False)
     console.print(f"  [bold]document[/]  {escape(text)}", highlight=False)
     started = time.monotonic()
@@ -69,5 +72,21 @@ def on_aws(cloud: RunningCloud, outputs: Mapping[str, str]) -> Buckets:
             return s3.get_object(Bucket=outputs["results"], Key=RESULT)["Body"].read()
         except s3.exceptions.NoSuchKey:
             return None
+
+    return Buckets(put=put, result=result)
+
+
+def on_azure(cloud: RunningCloud, outputs: Mapping[str, str]) -> Buckets:
+    """By the Blob REST API, as whoever deploys; outputs are the containers' URLs."""
+
+    def put(body: bytes) -> None:
+        headers = {"x-ms-blob-type": "BlockBlob", "content-type": "text/plain; charset=utf-8"}
+        status, _ = azure.storage(cloud, "PUT", f"{outputs['uploads']}/{KEY}", body, headers)
+        if status != 201:
+            raise AskError(f"the upload was refused with {status}")
+
+    def result() -> bytes | None:
+        status, body = azure.storage(cloud, "GET", f"{outputs['results']}/{RESULT}")
+        return body if status == 200 else None
 
     return Buckets(put=put, result=result)

@@ -147,7 +147,7 @@ def _try_out(
     console: Console, cloud: launch.RunningCloud, slug: str, target: str, *, deployed: Deployed, text: str
 ) -> None:
     if slug == "event_pipeline":
-        pipeline_run.process_one(console, cloud, deployed.outputs, text)
+        pipeline_run.process_one(console, cloud, target, deployed.outputs, text)
     else:
         _ask(console, cloud, target, deployed, text)
 

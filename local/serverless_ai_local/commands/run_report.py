@@ -50,6 +50,10 @@ REAL_ACCOUNT = {
 }
 
 
+_CALLERS = ("az ad app", "entra_client_id", "invokers")
+"""In lines that say who may call: only of a pattern that has an endpoint."""
+
+
 def created(console: Console, graph: Sequence[Resource]) -> None:
     """A table of the resources by type, with their price while nobody calls."""
     price: dict[str, float] = defaultdict(float)
@@ -75,6 +79,8 @@ def real_account(console: Console, entry: Pattern, target: str) -> None:
         "\n[bold]In your own account[/] (this was never run on one by us; see docs/local-cloud.md):"
     )
     for line in REAL_ACCOUNT[target]:
+        if entry.slug == "event_pipeline" and any(word in line for word in _CALLERS):
+            continue
         console.print(
             "  " + line.format(class_name=entry.class_name, stack=entry.slug.replace("_", "-")),
             highlight=False,
