@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from pipeline_azure_world import PipelineAzureWorld
 from world import eventually
 
 from serverless_ai_local import launch
+from serverless_ai_local.azure.access import ASSIGNMENT
 from serverless_ai_local.azure.iot_hub import signature
+from serverless_ai_local.azure.roles import ROLES, Role
 from serverless_ai_local.launch import RunningCloud
 from serverless_ai_local.targets.base import DeployError
 from serverless_ai_local.targets.pulumi_program import PulumiProgram
@@ -79,6 +82,30 @@ def test_the_function_used_nothing_that_it_was_not_granted(
         check["resource"].rpartition("/")[2] for check in checks if check["action"].endswith("blobs/write")
     }
     assert scopes <= {"results", "package"}, "never into the container of uploads"
+
+
+def test_each_right_is_used(own_cloud: RunningCloud, stack: PipelineAzureWorld) -> None:
+    stack.upload("blank.txt", b"   ")
+    (letter,) = eventually(stack.dead_letters, within=30, what="the dead letter")
+    assert letter["code"] == "no_text"
+    checks = own_cloud.admin("GET", "iam/checks")["checks"]
+    resources = own_cloud.admin("GET", "azure/resources")["resources"]
+    unused = [
+        (role_of(one).name, one["inputs"]["scope"])
+        for one in resources
+        if one["kind"] == ASSIGNMENT and not any(uses(check, one) for check in checks)
+    ]
+    # Only what cannot be delivered goes there: shown in tests/local_azure/test_events.py.
+    assert {scope.rpartition("/")[2] for _, scope in unused} == {"undelivered"}
+
+
+def role_of(assignment: dict[str, Any]) -> Role:
+    return ROLES[assignment["inputs"]["roleDefinitionId"].rpartition("/")[2]]
+
+
+def uses(check: dict[str, Any], assignment: dict[str, Any]) -> bool:
+    within = check["resource"].lower().startswith(assignment["inputs"]["scope"].lower())
+    return within and any(fnmatch(check["action"], action) for action in role_of(assignment).data_actions)
 
 
 def test_up_again_changes_nothing_and_a_destroy_is_refused_until_documents_may_be_lost(
