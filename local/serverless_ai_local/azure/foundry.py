@@ -11,6 +11,7 @@ from typing import Any, Final
 from werkzeug.wrappers import Response
 
 from serverless_ai_local.azure.access import Access
+from serverless_ai_local.azure.ai_services import AiServices
 from serverless_ai_local.azure.calls import Call, ServiceFault, error_reply, reply
 from serverless_ai_local.azure.entra import Principal
 from serverless_ai_local.azure.estate import Estate, Resource, part
@@ -55,24 +56,33 @@ _PIECE: Final = 12
 
 
 class Foundry:
-    """All accounts; the model behind them is the local cloud's."""
+    """All accounts; the model behind them is the local cloud's, and so is what reads contents."""
 
-    def __init__(self, estate: Estate, access: Access, models: ModelService) -> None:
-        self._estate, self._access, self._models = estate, access, models
+    def __init__(
+        self, estate: Estate, access: Access, models: ModelService, services: AiServices | None = None
+    ) -> None:
+        self._estate, self._access, self._models, self._services = estate, access, models, services
 
     def __call__(self, call: Call) -> Response:
         try:
-            return self._complete(call)
+            return self._answered(call)
         except ServiceFault as fault:
             return error_reply(fault)
 
-    def _complete(self, call: Call) -> Response:
+    def _answered(self, call: Call) -> Response:
         account = self._estate.find("cognitiveservices:Account", call.parts[0])
         if account is None:
             raise ServiceFault(404, "404", "Resource not found")
-        if "api-key" in call.headers:
+        if "api-key" in call.headers or "ocp-apim-subscription-key" in call.headers:
             raise _KEYS_OFF
+        services = self._services if AiServices.addressed(call) else None
+        signed = services.signed(call) if services else None
+        if signed is not None:
+            return signed
         who = self._access.caller(call, AUDIENCES, _NO_TOKEN)
+        return services(call, who, account) if services else self._complete(call, who, account)
+
+    def _complete(self, call: Call, who: Principal, account: Resource) -> Response:
         if call.parts[1:] != _PATH or call.method != "POST":
             raise ServiceFault(404, "404", f"{call.method} {call.target} is not offered by the local Foundry")
         self._check(who, account)

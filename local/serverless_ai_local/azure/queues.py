@@ -75,7 +75,8 @@ class Queues:
     def delete(self, queue: str, id_: str, receipt: str) -> None:
         """Raises `GoneError`, `ReceiptError`."""
         with self._changed:
-            self._queues[queue.lower()].remove(self._held(queue, id_, receipt))
+            held = self._held(queue, id_, receipt)
+            self._queues[queue.lower()].remove(held)
 
     def update(self, queue: str, id_: str, receipt: str, hidden_s: float, text: str | None) -> Message:
         """Hide it for another while, and change its text if one is given. Raises as `delete`."""
