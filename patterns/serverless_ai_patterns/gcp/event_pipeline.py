@@ -127,7 +127,7 @@ def environment(
     deliverer: str,
     waiting: str = "",
 ) -> dict[str, str]:
-    """The function's variables. `deliverer` is an account's unique id, `waiting` the subscription of batches."""
+    """The function's variables: `deliverer` is an account's unique id, `waiting` a subscription."""
     uploads = settings.sources.uploads
     edge = GcpPipelineEdge(
         deliverer=deliverer,

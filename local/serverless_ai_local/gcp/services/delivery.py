@@ -35,15 +35,24 @@ class Deliveries:
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="push")
         self._timers: set[threading.Timer] = set()
         self._stopped = False
+        self._forgotten: dict[str, int] = {}
+        """How often what was on its way to a subscription was forgotten, by its uid."""
         self._lock = threading.Lock()
+
+    def forget(self, uid: str) -> None:
+        """Deliver nothing more of what is on its way to the subscription with this uid."""
+        with self._lock:
+            self._forgotten[uid] = self._forgotten.get(uid, 0) + 1
 
     def push(self, uid: str, message: Message, attempt: int = 1, after_s: float = 0.0) -> None:
         """Deliver to the subscription with this uid, in a while."""
+        with self._lock:
+            known = self._forgotten.get(uid, 0)
 
         def begin() -> None:
             with self._lock:
                 self._timers.discard(timer)
-                if not self._stopped:
+                if not self._stopped and self._forgotten.get(uid, 0) == known:
                     self._workers.submit(self._deliver, uid, message, attempt)
 
         timer = threading.Timer(after_s, begin)

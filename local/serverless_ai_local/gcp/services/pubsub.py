@@ -65,6 +65,7 @@ class PubSub:
         """Forget what waits in subscriptions of this short name, and what is still to be pushed."""
         for subscription in self._registry.all(types.SUBSCRIPTION):
             if subscription.id.rsplit("/", 1)[-1] == name:
+                self._deliveries.forget(subscription.uid)
                 with self._lock:
                     self._queues.pop(subscription.uid, None)
 
