@@ -29,6 +29,8 @@ EVERYTHING: Final[Mapping[str, Mapping[str, str]]] = {
         '"schedule": "rate(1 day)", "bus_filter": {"source": ["shop"]}}}',
         "azure": '{"processor": {"ocr": {}}, "sources": {"topic": {"kind": ["invoice"]}, "devices": true, '
         '"schedule": "rate(1 day)", "bus_filter": {"source": ["shop"]}}}',
+        "gcp": '{"batching": {"size": 10, "wait_s": 2}, "sources": {"topic": {"kind": ["invoice"]}, '
+        '"schedule": "rate(1 day)", "bus_filter": {"source": ["shop"]}}}',
     },
 }
 """Pattern and cloud -> settings with everything switched on, so that the picture shows every part."""

@@ -11,7 +11,7 @@ from serverless_ai_local.graph import Resource
 from serverless_ai_local.pictures.sketch import Graph
 from serverless_ai_patterns.azure import roles
 from serverless_ai_patterns.azure.roles import Role
-from serverless_ai_patterns.gcp.policy import ROLES
+from serverless_ai_patterns.gcp.policy import PIPELINE_ROLES, ROLES
 
 _AZURE_ROLES: Final = {one.id: one for one in vars(roles).values() if isinstance(one, Role)}
 _ASSIGNMENTS: Final = (
@@ -23,6 +23,7 @@ _BINDINGS: Final[Mapping[str, str]] = {
     "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember": "repository",
     "gcp:cloudrunv2/serviceIamBinding:ServiceIamBinding": "name",
     "gcp:projects/iAMMember:IAMMember": "project",
+    "gcp:storage/bucketIAMMember:BucketIAMMember": "bucket",
     "gcp:pubsub/subscriptionIAMMember:SubscriptionIAMMember": "subscription",
     "gcp:pubsub/topicIAMMember:TopicIAMMember": "topic",
 }
@@ -40,7 +41,10 @@ _CONDITIONS: Final = {
     "kms:ViaService": "only through {}",
 }
 """Condition key of a statement -> how it reads."""
+_AGENTS: Final = {"gcp-sa-pubsub": "Pub/Sub's own", "gs-project-accounts": "Cloud Storage's own"}
+_GCP_ROLES: Final = {**ROLES, **PIPELINE_ROLES}
 _WHERE: Final = {
+    "bucket": "bucket",
     "name": "service",
     "project": "the project",
     "repository": "repository",
@@ -97,7 +101,7 @@ def gcp(resources: Sequence[Resource]) -> str:
         for grant in graph.of(kind):
             role: str = grant.properties["role"]
             own = custom.get(f"roles/{role.rpartition('/')[2]}")
-            may = "<br>".join(f"`{one}`" for one in own) if own else f"`{role}`: {ROLES[role]}"
+            may = "<br>".join(f"`{one}`" for one in own) if own else f"`{role}`: {_GCP_ROLES[role]}"
             on = _WHERE[key]
             if key != "project":
                 on += f" {_granted(graph, grant, grant.properties[key])}"
@@ -144,7 +148,7 @@ def _member(member: str) -> str:
     if kind == "user":
         return "those you name"
     account = name.partition("@")[0]
-    return "Pub/Sub's own" if name.endswith("gcp-sa-pubsub.iam.gserviceaccount.com") else account
+    return next((who for service, who in _AGENTS.items() if f"@{service}." in name), account)
 
 
 def _condition(key: str, value: Any) -> str:

@@ -236,6 +236,9 @@ def azure(env: Mapping[str, str] | None = None) -> AzureConfig:
     )
 
 
+_STORAGE = "https://storage.googleapis.com"
+
+
 def gcp(env: Mapping[str, str] | None = None) -> GcpConfig:
     """Where this function finds Google's services."""
     source = os.environ if env is None else env
@@ -244,7 +247,8 @@ def gcp(env: Mapping[str, str] | None = None) -> GcpConfig:
         metadata="http://" + (source.get("GCE_METADATA_HOST") or "metadata.google.internal"),
         firestore=_emulated(source, "FIRESTORE_EMULATOR_HOST", "firestore.googleapis.com"),
         pubsub=_emulated(source, "PUBSUB_EMULATOR_HOST", "pubsub.googleapis.com"),
-        storage=_emulated(source, "STORAGE_EMULATOR_HOST", "storage.googleapis.com"),
+        # Cloud Storage's own libraries want a scheme before host and port.
+        storage=_secure_url("STORAGE_EMULATOR_HOST", source.get("STORAGE_EMULATOR_HOST", _STORAGE)),
         vertex=service_url("vertex_endpoint", vertex) if vertex else "",
     )
 
@@ -272,11 +276,8 @@ def handler_name(env: Mapping[str, str] | None = None) -> str:
 
 
 def _emulated(source: Mapping[str, str], name: str, host: str) -> str:
-    """URL of a service at `host`, or of its emulator at the host and port that the variable `name` holds.
-
-    Storage's own libraries want a scheme before them.
-    """
-    emulator = source.get(name, "").removeprefix("http://")
+    """URL of a service at `host`, or of its emulator at the host and port that the variable `name` holds."""
+    emulator = source.get(name, "")
     return _secure_url(name, "http://" + emulator) if emulator else "https://" + host
 
 

@@ -83,8 +83,12 @@ def _hidden(source: Resource, queue: Resource, function: Resource) -> Iterator[F
     window = at(source.props, "maximumBatchingWindowInSeconds")
     if UNKNOWN in (visibility, timeout, window):
         return
-    needed = TIMES * int(timeout or DEFAULT_TIMEOUT_S) + int(window or 0)
-    hidden = int(DEFAULT_VISIBILITY_S if visibility is None else visibility)
+    try:
+        needed = TIMES * int(timeout or DEFAULT_TIMEOUT_S) + int(window or 0)
+        hidden = int(DEFAULT_VISIBILITY_S if visibility is None else visibility)
+    except (TypeError, ValueError):
+        yield Finding(queue, "how long messages are hidden cannot be compared: all must be whole seconds")
+        return
     if hidden < needed:
         yield Finding(queue, f"messages are hidden for {hidden} s while {function.name} may need {needed} s")
 

@@ -53,6 +53,7 @@ COMPUTED: Mapping[str, Mapping[str, Callable[[str], Any]]] = {
         "uniqueId": lambda name: f"unique-id-of-{name}",
     },
 }
+STORAGE_ACCOUNT = "gcp:storage/getProjectServiceAccount:getProjectServiceAccount"
 CLIENT = "gcp:organizations/getClientConfig:getClientConfig"
 ANSWER = {
     "id": "x",
@@ -69,10 +70,16 @@ def cloud(**place: str) -> Cloud:
     return Cloud(
         project="serverless-ai-gcp",
         computed=COMPUTED,
-        invokes={CLIENT: {**ANSWER, **place}},
+        invokes={CLIENT: {**ANSWER, **place}, STORAGE_ACCOUNT: _storage_account()},
         name_of=lambda kind, name, inputs: inputs.get(NAMED_BY.get(kind, "name"), f"{name}-0a1b2c3"),
         id_of=lambda kind, name, physical, _: f"{IDS[kind]}{physical}" if kind in IDS else f"{name}-id",
     )
+
+
+def _storage_account() -> dict[str, str]:
+    """Cloud Storage's own account of the project."""
+    email = "service-1@gs-project-accounts.iam.gserviceaccount.com"
+    return {"id": email, "emailAddress": email, "member": f"serviceAccount:{email}", "project": PROJECT}
 
 
 def account(recording: Recording, use: str) -> str:

@@ -18,6 +18,7 @@ def test_without_variables_the_services_are_googles() -> None:
         metadata="http://metadata.google.internal",
         firestore="https://firestore.googleapis.com",
         pubsub="https://pubsub.googleapis.com",
+        storage="https://storage.googleapis.com",
         vertex="",
     )
 
@@ -27,10 +28,15 @@ def test_the_official_variables_move_them() -> None:
         "GCE_METADATA_HOST": "127.0.0.1:1",
         "FIRESTORE_EMULATOR_HOST": "localhost:2",
         "PUBSUB_EMULATOR_HOST": "cloud.localhost:3",
+        "STORAGE_EMULATOR_HOST": "http://localhost:5",
         "SERVERLESS_AI_VERTEX_ENDPOINT": "http://127.0.0.1:4/",
     }
     assert config.gcp(env) == GcpConfig(
-        "http://127.0.0.1:1", "http://localhost:2", "http://cloud.localhost:3", "http://127.0.0.1:4"
+        "http://127.0.0.1:1",
+        "http://localhost:2",
+        "http://cloud.localhost:3",
+        "http://localhost:5",
+        "http://127.0.0.1:4",
     )
 
 
@@ -39,6 +45,8 @@ def test_the_official_variables_move_them() -> None:
     [
         ("FIRESTORE_EMULATOR_HOST", "firestore.example.com:80"),
         ("PUBSUB_EMULATOR_HOST", "http://127.0.0.1:3"),
+        ("STORAGE_EMULATOR_HOST", "http://storage.example.com"),
+        ("STORAGE_EMULATOR_HOST", "127.0.0.1:5"),
         ("SERVERLESS_AI_VERTEX_ENDPOINT", "http://vertex.example.com"),
         ("SERVERLESS_AI_VERTEX_ENDPOINT", "127.0.0.1:4"),
     ],

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from serverless_ai_local.ask import AskError
 from serverless_ai_local.azure import caller as azure
+from serverless_ai_local.gcp import caller as google
 from serverless_ai_local.launch import RunningCloud
 
 KEY: Final = "incoming/note.txt"
@@ -34,7 +35,7 @@ def process_one(
     console: Console, cloud: RunningCloud, target: str, outputs: Mapping[str, str], text: str
 ) -> None:
     """Upload a document that says `text` and print what came of it. Raises `AskError` if nothing does."""
-    buckets = {"pulumi-azure": on_azure}.get(target, on_aws)(cloud, outputs)
+    buckets = {"pulumi-azure": on_azure, "pulumi-gcp": on_google}.get(target, on_aws)(cloud, outputs)
     console.print(f"\nUpload of {KEY} into {outputs['uploads']}", highlight=False)
     console.print(f"  [bold]document[/]  {escape(text)}", highlight=False)
     started = time.monotonic()
@@ -87,6 +88,21 @@ def on_azure(cloud: RunningCloud, outputs: Mapping[str, str]) -> Buckets:
 
     def result() -> bytes | None:
         status, body = azure.storage(cloud, "GET", f"{outputs['results']}/{RESULT}")
+        return body if status == 200 else None
+
+    return Buckets(put=put, result=result)
+
+
+def on_google(cloud: RunningCloud, outputs: Mapping[str, str]) -> Buckets:
+    """By the JSON API of Cloud Storage, as whoever deploys."""
+
+    def put(body: bytes) -> None:
+        status, _ = google.upload(cloud, outputs["uploads"], KEY, body)
+        if status != 200:
+            raise AskError(f"the upload was refused with {status}")
+
+    def result() -> bytes | None:
+        status, body = google.download(cloud, outputs["results"], RESULT)
         return body if status == 200 else None
 
     return Buckets(put=put, result=result)

@@ -24,7 +24,6 @@ WRITE_OBJECTS: Final = storage.WRITE_PERMISSIONS
 ROLES: Final[Mapping[str, str]] = {
     "roles/run.invoker": "call one service: its only permissions are run.routes.invoke and run.jobs.run",
     "roles/pubsub.publisher": "publish to one topic: its only permission is pubsub.topics.publish",
-    "roles/eventarc.eventReceiver": "take events for triggers; it holds for the project",
     "roles/pubsub.subscriber": "Pub/Sub moves a dead letter out of one subscription",
     "roles/artifactregistry.writer": "the build pushes into the pattern's own repository",
     "roles/logging.logWriter": "the build writes its log; logs have no narrower resource than the project",
@@ -32,6 +31,10 @@ ROLES: Final[Mapping[str, str]] = {
     "secretmanager.versions.access is one on a secret",
     "roles/storage.objectViewer": "the build reads its source, from buckets that the condition names",
 }
+PIPELINE_ROLES: Final[Mapping[str, str]] = {
+    "roles/eventarc.eventReceiver": "take events for triggers; triggers have no narrower resource",
+}
+"""What the event pipeline grants beside those."""
 NEVER: Final = ("allUsers", "allAuthenticatedUsers")
 """Members that mean anyone: no pattern is open."""
 

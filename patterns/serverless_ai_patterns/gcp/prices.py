@@ -40,6 +40,7 @@ FREE: Final[Mapping[str, str]] = {
             "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember",
             "gcp:cloudrunv2/serviceIamBinding:ServiceIamBinding",
             "gcp:firestore/field:Field",
+            "gcp:storage/bucketIAMMember:BucketIAMMember",
             "gcp:logging/projectExclusion:ProjectExclusion",
             "gcp:logging/projectSink:ProjectSink",
             "gcp:monitoring/dashboard:Dashboard",
@@ -57,13 +58,14 @@ FREE: Final[Mapping[str, str]] = {
     "gcp:apigateway/api:Api": "paid by the call",
     "gcp:apigateway/gateway:Gateway": "paid by the call",
     "gcp:artifactregistry/repository:Repository": "paid by the gigabyte kept: one image of the function",
+    "gcp:eventarc/trigger:Trigger": "events of Google's own services are free; paid as Pub/Sub delivers",
     "gcp:firestore/database:Database": "paid by the read, the write and the gigabyte kept",
     "gcp:logging/metric:Metric": "paid by the sample; none is written while nobody calls",
     "gcp:logging/projectBucketConfig:ProjectBucketConfig": "paid by the gigabyte written and kept",
     "gcp:pubsub/subscription:Subscription": "paid by the gigabyte delivered and kept",
     "gcp:pubsub/topic:Topic": "paid by the gigabyte published",
     "gcp:secretmanager/secret:Secret": "its versions are paid for",
-    "gcp:storage/bucket:Bucket": "paid by the gigabyte kept: the function's zip",
+    "gcp:storage/bucket:Bucket": "paid by the gigabyte kept and by the request",
     "gcp:storage/bucketObject:BucketObject": "paid with its bucket",
 }
 
