@@ -8,8 +8,16 @@ import pytest
 from gcp_provider import cloud
 from recorder import Deploy, Recording, deployer
 
+from serverless_ai_patterns.event_pipeline import (
+    AuditLog,
+    Batching,
+    EventPipelineSettings,
+    Results,
+    Sources,
+    Uploads,
+)
 from serverless_ai_patterns.function_llm import Events, FunctionLlmSettings, Jwt, Llm
-from serverless_ai_pulumi.gcp import FunctionLlm
+from serverless_ai_pulumi.gcp import EventPipeline, FunctionLlm
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +65,31 @@ def whole(
 ) -> Recording:
     """`FunctionLlm` with every part."""
     return deploy(lambda: make_whole(everything))
+
+
+@pytest.fixture(scope="session")
+def usual_pipeline(deploy: Deploy) -> Recording:
+    """`EventPipeline("docs")` and nothing else."""
+    return deploy(lambda: EventPipeline("docs"))
+
+
+@pytest.fixture(scope="session")
+def every_source() -> EventPipelineSettings:
+    """Every source that settings can ask for, and batches."""
+    return EventPipelineSettings(
+        sources=Sources(
+            uploads=Uploads(prefix="in/", suffixes=(".txt", ".pdf"), max_mb=5),
+            topic={"kind": ["invoice", "receipt"]},
+            schedule="rate(1 day)",
+            bus_filter={"source": ["shop"]},
+            audit_log=AuditLog(service="bigquery.googleapis.com", method="jobs.InsertJob"),
+        ),
+        batching=Batching(size=10, wait_s=2),
+        results=Results(keep_days=30),
+    )
+
+
+@pytest.fixture(scope="session")
+def whole_pipeline(deploy: Deploy, every_source: EventPipelineSettings) -> Recording:
+    """`EventPipeline` with every source."""
+    return deploy(lambda: EventPipeline("docs", every_source, force_destroy=True))
