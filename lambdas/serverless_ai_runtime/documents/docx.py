@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import IO, Final
 from xml.parsers import expat
 
-from serverless_ai_runtime.documents import Section, UnreadableDocument
+from serverless_ai_runtime.documents import MAX_CHARS, Section, UnreadableDocument
 
 MAX_ENTRIES: Final = 10_000
 MAX_PART_BYTES: Final = 64 * 1024 * 1024
@@ -23,6 +23,7 @@ def sections(body: bytes) -> list[Section]:
     """The text by headings, paragraphs on lines of their own."""
     reader = _Reader()
     parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
     parser.StartElementHandler, parser.EndElementHandler = reader.start, reader.end
     parser.CharacterDataHandler = reader.words
     parser.StartDoctypeDeclHandler = _refuse_doctype
@@ -80,6 +81,7 @@ class _Reader:
         self._found: list[tuple[str, list[str]]] = [("", [])]
         self._paragraph: list[str] = []
         self._in_text = self._is_heading = False
+        self._length = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         tag = name.removeprefix(_W)
@@ -106,6 +108,9 @@ class _Reader:
 
     def words(self, text: str) -> None:
         if self._in_text:
+            self._length += len(text)
+            if self._length > MAX_CHARS:
+                raise UnreadableDocument("expands_too_much", f"the text has more than {MAX_CHARS} characters")
             self._paragraph.append(text)
 
     def sections(self) -> list[Section]:

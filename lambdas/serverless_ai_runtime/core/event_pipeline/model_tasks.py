@@ -88,12 +88,7 @@ class ModelProcessor:
         questions: list[_Question] = []
         for number, source in enumerate(sources):
             try:
-                pieces = cut(text_of(source, deadline), self._room)
-                if len(pieces) > MAX_PIECES:
-                    most = MAX_PIECES * self._room
-                    raise Unprocessable(
-                        "too_long", f"the text has more than about {most} tokens; raise context_tokens"
-                    )
+                pieces = self._pieces(text_of(source, deadline))
             except Exception as error:
                 outcomes[number] = error
             else:
@@ -111,6 +106,16 @@ class ModelProcessor:
 
     def collect(self, handle: str, deadline: Deadline) -> Output | Started:
         raise Unprocessable("unknown_job", f"{self.name} starts no jobs, but {handle} came back")
+
+    def _pieces(self, text: str) -> list[str]:
+        most = MAX_PIECES * self._room
+        # Cutting a text takes longer than counting it: what is far too long is not cut at all.
+        pieces = cut(text, self._room) if estimate_tokens(text) <= most else []
+        if not 0 < len(pieces) <= MAX_PIECES:
+            raise Unprocessable(
+                "too_long", f"the text has more than about {most} tokens; raise context_tokens"
+            )
+        return pieces
 
     def _batches(self, questions: Sequence[_Question]) -> list[list[_Question]]:
         """As many texts together as fit into one call."""
