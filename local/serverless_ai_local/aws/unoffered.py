@@ -21,6 +21,16 @@ NEVER: Final = (
     ("lambda", "InvokeAsync"),
     ("monitoring", "PutCompositeAlarm"),
     ("monitoring", "PutAnomalyDetector"),
+    # moto makes up what these would find.
+    ("textract", "DetectDocumentText"),
+    ("textract", "StartDocumentTextDetection"),
+    ("textract", "GetDocumentTextDetection"),
+    ("rekognition", "DetectLabels"),
+    ("rekognition", "DetectModerationLabels"),
+    ("comprehend", "DetectEntities"),
+    ("comprehend", "DetectToxicContent"),
+    ("transcribe", "StartTranscriptionJob"),
+    ("transcribe", "GetTranscriptionJob"),
 )
 _QUICK_CREATE: Final = ("Target", "RouteKey", "CredentialsArn")
 _STATISTICS: Final = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")

@@ -8,16 +8,11 @@ from serverless_ai_patterns.event_pipeline import (
     Batching,
     Classify,
     Custom,
-    Entities,
     EventPipelineSettings,
     Extract,
-    ImageLabels,
-    Moderate,
-    Ocr,
     PipelineModel,
     Sources,
     Summarize,
-    Transcribe,
     Translate,
     Uploads,
     WorkerSettings,
@@ -45,8 +40,8 @@ def pipeline_variants() -> dict[str, EventPipelineSettings]:
     """Name -> settings.
 
     `main` has every source and the model, `bulk` a processor of its own that fails on demand (see
-    `processor.py`), `batch` ten messages a call, `invoices` and `receipts` share a topic; the others are
-    named as their processor.
+    `processor.py`), `batch` ten messages a call, `invoices` and `receipts` share a topic, and `translate` is
+    named as its processor.
     """
     return {
         "main": EventPipelineSettings(
@@ -85,11 +80,4 @@ def pipeline_variants() -> dict[str, EventPipelineSettings]:
         "translate": EventPipelineSettings(
             processor=Translate(language="de"), sources=QUEUE_ONLY, model=MODEL, function=FUNCTION
         ),
-        "ocr": EventPipelineSettings(processor=Ocr(), sources=UPLOADS, function=FUNCTION),
-        "labels": EventPipelineSettings(
-            processor=ImageLabels(min_confidence=20), sources=UPLOADS, function=FUNCTION
-        ),
-        "transcribe": EventPipelineSettings(processor=Transcribe(), sources=UPLOADS, function=FUNCTION),
-        "moderate": EventPipelineSettings(processor=Moderate(), sources=UPLOADS, function=FUNCTION),
-        "entities": EventPipelineSettings(processor=Entities(), sources=UPLOADS, function=FUNCTION),
     }
