@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -11,12 +12,21 @@ from serverless_ai_local.azure.access import Access
 from serverless_ai_local.azure.calls import Call, ServiceFault, error_reply, reply
 from serverless_ai_local.azure.entra import Principal
 from serverless_ai_local.azure.estate import Estate
+from serverless_ai_local.azure.place import TENANT
 
 AUDIENCES: Final = ("https://vault.azure.net",)
 READ: Final = "Microsoft.KeyVault/vaults/secrets/getSecret/action"
 SECRET: Final = "keyvault:Secret"  # noqa: S105 - a type
+_CHALLENGE: Final = (
+    f'Bearer authorization="https://login.microsoftonline.com/{TENANT}", resource="{AUDIENCES[0]}"'
+)
+"""By which clients learn what to ask a token for. Source:
+https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses, read 2026-11."""
 _NO_TOKEN: Final = ServiceFault(
-    401, "Unauthorized", "AKV10000: Request is missing a Bearer or PoP token.", {"www-authenticate": "Bearer"}
+    401,
+    "Unauthorized",
+    "AKV10000: Request is missing a Bearer or PoP token.",
+    {"www-authenticate": _CHALLENGE},
 )
 
 
@@ -41,8 +51,11 @@ class Vaults:
                 raise ServiceFault(
                     501, "NotImplemented", f"{call.method} {call.target} is not offered locally"
                 )
-            value = self._read(who, call.parts[0], call.parts[2])
-            return reply({"value": value, "id": call.target, "attributes": {"enabled": True}})
+            vault, name = call.parts[0], call.parts[2]
+            value = self._read(who, vault, name)
+            version = hashlib.sha256(value.encode()).hexdigest()[:32]
+            id_ = f"https://{vault}.vault.azure.net/secrets/{name}/{version}"
+            return reply({"value": value, "id": id_, "attributes": {"enabled": True}})
         except ServiceFault as fault:
             return error_reply(fault)
 
