@@ -27,6 +27,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "docs/local-cloud.md",
+    *sorted(ROOT.glob("examples/*/README.md")),
     *(ROOT / "patterns/serverless_ai_patterns" / pattern.slug / "README.md" for pattern in CATALOGUE),
 ]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
