@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from serverless_ai_local.gcp.project import REGION
 from serverless_ai_local.launch import RunningCloud
 
 PREFIX = "results/"
+SETTLE_S = 0.5
 WATCHER = "scenario-completions"
 """Subscription of the scenario's own, which completion events come to."""
 
@@ -153,15 +155,22 @@ class PipelineGcpWorld:
     def reset(self) -> None:
         self.cloud.admin("DELETE", "model/faults")
         self.cloud.admin("DELETE", "model/calls")
+        self._forget()
+        time.sleep(SETTLE_S)  # what is on its way to the function is published by it once more
+        self._forget()
         for name, value in self.outputs.items():
-            if name.endswith(("_work", "_dead_letters")):
-                short = value.rsplit("/", 1)[-1]
-                self.cloud.admin("DELETE", f"gcp/subscriptions/{short}/messages")
             if name.endswith(("_uploads", "_results")):
                 for one in self._listed(value, ""):
                     self._call("DELETE", self._object(value, one["name"]))
         self._read_completions()
         self._completions.clear()
+
+    def _forget(self) -> None:
+        """Everything that waits in subscriptions or is on its way from them."""
+        for name, value in self.outputs.items():
+            if name.endswith(("_work", "_dead_letters")):
+                short = value.rsplit("/", 1)[-1]
+                self.cloud.admin("DELETE", f"gcp/subscriptions/{short}/messages")
 
     # -- Google's APIs ----------------------------------------------------------------------------
     def _listed(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
