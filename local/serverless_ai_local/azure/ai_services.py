@@ -8,11 +8,12 @@ from __future__ import annotations
 import secrets
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from werkzeug.wrappers import Response
 
+from serverless_ai_local.ai.reading import HARMS, Reader, Unreadable
 from serverless_ai_local.azure.access import Access
 from serverless_ai_local.azure.ai_jobs import Job, Jobs, Outcome
 from serverless_ai_local.azure.blobs import CONTAINER, READ, Blobs
@@ -31,40 +32,10 @@ VERSIONS: Final[Mapping[str, str]] = {
     "language": "2023-04-01",
 }
 """By the first word of the path: the one version that is offered here."""
-HARMS: Final = ("Hate", "SelfHarm", "Sexual", "Violence")
 MOST_TEXT: Final = 10_000
 MOST_NER_TEXT: Final = 5_120
 MOST_NER_DOCUMENTS: Final = 5
 _JSON_ERROR: Final = ServiceFault(400, "InvalidRequest", "The request body is not a JSON object.")
-
-
-class Unreadable(Exception):
-    """The content is not what the service takes; the text says why."""
-
-
-class Entity(NamedTuple):
-    category: str
-    text: str
-    offset: int
-    score: float
-
-
-class Reader(Protocol):
-    """What is in a content. Each raises `Unreadable` for what it cannot read."""
-
-    def pages(self, content: bytes) -> Sequence[str]: ...
-
-    def labels(self, content: bytes) -> Sequence[tuple[str, float]]: ...
-
-    def speech(self, content: bytes) -> str: ...
-
-    def harm_of_image(self, content: bytes) -> Mapping[str, float]:
-        """Category of `HARMS` -> 0 to 1."""
-        ...
-
-    def harm_of_text(self, text: str) -> Mapping[str, float]: ...
-
-    def entities(self, text: str, language: str) -> Sequence[Entity]: ...
 
 
 class AiServices:
