@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import io
 import struct
+import wave
 import zipfile
 import zlib
+from typing import Any
 from xml.sax.saxutils import escape
 
+from mutagen.id3 import USLT
+from mutagen.mp4 import MP4
+from mutagen.wave import WAVE
 from pypdf import PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
@@ -77,13 +82,52 @@ def bomb(megabytes: int = 200) -> bytes:
     return out.getvalue()
 
 
-def png(width: int = 2, height: int = 2) -> bytes:
-    """A red picture."""
+def png(width: int = 2, height: int = 2, **fields: str) -> bytes:
+    """A red picture with these text fields."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     rows = b"".join(b"\0" + b"\xff\0\0" * width for _ in range(height))
-    parts = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
+    texts = [
+        chunk(b"iTXt", name.title().encode() + b"\0\0\0\0\0" + value.encode())
+        for name, value in fields.items()
+    ]
+    parts = (chunk(b"IHDR", header), *texts, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def wav(says: str = "") -> bytes:
+    """A tenth of a second of silence, with these words as its lyrics."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as made:
+        made.setnchannels(1)
+        made.setsampwidth(2)
+        made.setframerate(8000)
+        made.writeframes(b"\0\0" * 800)
+    return _with_lyrics(WAVE, out, says) if says else out.getvalue()
+
+
+def mp4(says: str = "") -> bytes:
+    """A video without a track, with these words as its lyrics."""
+
+    def box(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", 8 + len(body)) + kind + body
+
+    header = box(b"mvhd", b"\0" * 12 + struct.pack(">II", 1000, 1000) + b"\0" * 80)
+    out = io.BytesIO(box(b"ftyp", b"isom\0\0\2\0isomiso2mp41") + box(b"moov", header) + box(b"mdat", b""))
+    return _with_lyrics(MP4, out, says) if says else out.getvalue()
+
+
+def _with_lyrics(kind: Any, out: io.BytesIO, says: str) -> bytes:
+    out.seek(0)
+    made = kind(out)
+    if kind is MP4:
+        made["\xa9lyr"] = [says]
+    else:
+        made.add_tags()
+        made.tags.add(USLT(encoding=3, lang="eng", desc="", text=says))
+    out.seek(0)
+    made.save(out)
+    return out.getvalue()

@@ -9,10 +9,12 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from serverless_ai_local.admin import AdminCall, AdminError, AdminRoutes
+from serverless_ai_local.ai.content import ContentReader
 from serverless_ai_local.aws.iam.ledger import Ledger
 from serverless_ai_local.aws.signatures import Sent
 from serverless_ai_local.azure import place
 from serverless_ai_local.azure.access import Access
+from serverless_ai_local.azure.ai_services import AiServices
 from serverless_ai_local.azure.apps.easy_auth import EasyAuth
 from serverless_ai_local.azure.apps.host import APP, FunctionHost
 from serverless_ai_local.azure.apps.logs import Logs
@@ -73,7 +75,9 @@ class Azure:
             place.BLOBS: blobs,
             place.COSMOS: CosmosService(url, estate, access, Items()),
             place.EVENTS: self._events,
-            place.FOUNDRY: Foundry(estate, access, models),
+            place.FOUNDRY: Foundry(
+                estate, access, models, AiServices(estate, access, blobs, ContentReader())
+            ),
             place.GATEWAYS: gateways,
             place.HUBS: hubs,
             place.IDENTITY: identities,

@@ -58,9 +58,7 @@ _PIECE: Final = 12
 class Foundry:
     """All accounts; the model behind them is the local cloud's, and so is what reads contents."""
 
-    def __init__(
-        self, estate: Estate, access: Access, models: ModelService, services: AiServices | None = None
-    ) -> None:
+    def __init__(self, estate: Estate, access: Access, models: ModelService, services: AiServices) -> None:
         self._estate, self._access, self._models, self._services = estate, access, models, services
 
     def __call__(self, call: Call) -> Response:
@@ -75,12 +73,12 @@ class Foundry:
             raise ServiceFault(404, "404", "Resource not found")
         if "api-key" in call.headers or "ocp-apim-subscription-key" in call.headers:
             raise _KEYS_OFF
-        services = self._services if AiServices.addressed(call) else None
-        signed = services.signed(call) if services else None
+        for_services = AiServices.addressed(call)
+        signed = self._services.signed(call) if for_services else None
         if signed is not None:
             return signed
         who = self._access.caller(call, AUDIENCES, _NO_TOKEN)
-        return services(call, who, account) if services else self._complete(call, who, account)
+        return self._services(call, who, account) if for_services else self._complete(call, who, account)
 
     def _complete(self, call: Call, who: Principal, account: Resource) -> Response:
         if call.parts[1:] != _PATH or call.method != "POST":
