@@ -8,15 +8,21 @@ from serverless_ai_patterns.event_pipeline import (
     Batching,
     Classify,
     Custom,
+    Entities,
     EventPipelineSettings,
     Extract,
+    ImageLabels,
+    Moderate,
+    Ocr,
     PipelineModel,
     Sources,
     Summarize,
+    Transcribe,
     Translate,
     Uploads,
     WorkerSettings,
 )
+from serverless_ai_patterns.event_pipeline.processors import Processor
 
 PROCESSOR = Path(__file__).parent / "processor.py"
 FUNCTION = WorkerSettings(timeout_s=4, memory_mb=512, max_concurrency=8, log_retention_days=7)
@@ -32,6 +38,14 @@ INVOICE = {
     "required": ["invoice_number"],
     "additionalProperties": False,
 }
+SERVICES: dict[str, Processor] = {
+    "ocr": Ocr(),
+    "labels": ImageLabels(),
+    "speech": Transcribe(),
+    "moderate": Moderate(threshold=60),
+    "entities": Entities(),
+}
+"""Variants that ask an AI service of the cloud."""
 SHARED_TOPIC = ("invoices", "receipts")
 """Variants that take from one topic: the first one makes it."""
 
@@ -40,8 +54,8 @@ def pipeline_variants() -> dict[str, EventPipelineSettings]:
     """Name -> settings.
 
     `main` has every source and the model, `bulk` a processor of its own that fails on demand (see
-    `processor.py`), `batch` ten messages a call, `invoices` and `receipts` share a topic, and `translate` is
-    named as its processor.
+    `processor.py`), `batch` ten messages a call, `invoices` and `receipts` share a topic, and the others are
+    named after their processors.
     """
     return {
         "main": EventPipelineSettings(
@@ -80,4 +94,8 @@ def pipeline_variants() -> dict[str, EventPipelineSettings]:
         "translate": EventPipelineSettings(
             processor=Translate(language="de"), sources=QUEUE_ONLY, model=MODEL, function=FUNCTION
         ),
+        **{
+            name: EventPipelineSettings(processor=processor, sources=UPLOADS, function=FUNCTION)
+            for name, processor in SERVICES.items()
+        },
     }

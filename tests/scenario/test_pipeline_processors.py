@@ -1,0 +1,101 @@
+"""Every AI service behind the pipeline: it answers from the content that it is given, or says why not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from made_files import mp4, pdf, png, wav
+from pipeline_world import PipelineWorld
+from world import eventually
+
+LETTER = "Dr. Ada Lovelace met Charles Babbage in London on 5 June 1833."
+
+
+def outputs(pipeline: PipelineWorld, variant: str, count: int) -> dict[str, dict[str, Any]]:
+    """Name of the file -> what came out, of so many files."""
+
+    def all_there() -> bool:
+        return len(pipeline.results(variant)) + len(pipeline.dead_letters(variant)) >= count
+
+    eventually(all_there, within=60, what=f"the end of {count} files of {variant}")
+    return {key.removeprefix("in/"): one["output"] for key, one in pipeline.results(variant).items()}
+
+
+def codes(pipeline: PipelineWorld, variant: str) -> list[str]:
+    return sorted(letter["code"] for letter in pipeline.dead_letters(variant))
+
+
+@pytest.mark.row("aws-12", "azure-19", "gcp-04")
+def test_ocr_gives_the_text_of_scans_and_of_every_page_of_a_document(pipeline: PipelineWorld) -> None:
+    files = {
+        "scan #1.png": png(64, 64, description="RECEIPT 42\nTotal 7"),
+        "two pages.pdf": pdf("The bridge has two towers.", "They are of stone."),
+        "no scan.png": b"these are words and no picture",
+        "damaged.pdf": pdf("A page", "Another page")[:150],
+    }
+    for name, body in files.items():
+        pipeline.upload(f"in/{name}", body, variant="ocr")
+    found = outputs(pipeline, "ocr", len(files))
+    assert found.keys() == {"scan #1.png", "two pages.pdf"}
+    assert found["scan #1.png"]["text"] == "RECEIPT 42\nTotal 7"
+    pages = found["two pages.pdf"]["pages"]
+    assert [page["page"] for page in pages] == [1, 2]
+    assert [page["text"].strip() for page in pages] == ["The bridge has two towers.", "They are of stone."]
+    assert set(codes(pipeline, "ocr")) <= {"unsupported_type", "damaged_document", "job_failed"}
+    assert len(codes(pipeline, "ocr")) == 2
+
+
+def test_labels_are_those_of_the_picture(pipeline: PipelineWorld) -> None:
+    pipeline.upload("in/house.png", png(64, 64, keywords="house, roof"), variant="labels")
+    pipeline.upload("in/no picture.png", b"these are words", variant="labels")
+    found = outputs(pipeline, "labels", 2)
+    names = {label["name"]: label["confidence"] for label in found["house.png"]["labels"]}
+    assert names.keys() == {"house", "roof", "Red"}
+    assert all(0.7 <= confidence <= 1 for confidence in names.values())
+    assert codes(pipeline, "labels") == ["unsupported_type"]
+
+
+def test_what_is_said_in_a_recording_or_a_video_is_written_down(pipeline: PipelineWorld) -> None:
+    pipeline.upload("in/call 7.wav", wav("The order comes on Friday."), variant="speech")
+    pipeline.upload("in/film.mp4", mp4("The harbour at dawn."), variant="speech")
+    pipeline.upload("in/noise.wav", b"RIFF but no recording at all", variant="speech")
+    pipeline.upload("in/notes.txt", b"no recording", variant="speech")
+    found = outputs(pipeline, "speech", 4)
+    assert {name: one["text"] for name, one in found.items()} == {
+        "call 7.wav": "The order comes on Friday.",
+        "film.mp4": "The harbour at dawn.",
+    }
+    assert all(one["language"].lower() == "en-us" for one in found.values())
+    assert codes(pipeline, "speech") == ["job_failed", "unsupported_type"]
+
+
+def test_unfit_pictures_and_texts_are_flagged_and_others_are_not(pipeline: PipelineWorld) -> None:
+    files = {
+        "calm.txt": b"A calm day at the sea.",
+        "threat.txt": b"They kill and stab.",
+        "calm.png": png(64, 64, keywords="house"),
+        "threat.png": png(64, 64, keywords="murder, stab"),
+    }
+    for name, body in files.items():
+        pipeline.upload(f"in/{name}", body, variant="moderate")
+    found = outputs(pipeline, "moderate", len(files))
+    assert {name: one["flagged"] for name, one in found.items()} == {
+        "calm.txt": False,
+        "threat.txt": True,
+        "calm.png": False,
+        "threat.png": True,
+    }
+    assert all(one["score"] >= 0.6 for one in found["threat.txt"]["categories"])
+
+
+def test_entities_are_those_of_the_text(pipeline: PipelineWorld) -> None:
+    pipeline.upload("in/letter.txt", LETTER.encode(), variant="entities")
+    pipeline.upload("in/letter.pdf", pdf(LETTER), variant="entities")
+    pipeline.upload("in/empty.txt", b"", variant="entities")
+    found = outputs(pipeline, "entities", 3)
+    assert found.keys() == {"letter.txt", "letter.pdf"}
+    for one in found.values():
+        texts = {entity["text"] for entity in one["entities"]}
+        assert {"Ada Lovelace", "Charles Babbage", "London", "5 June 1833"} <= texts
+    assert codes(pipeline, "entities") == ["empty_document"]
