@@ -37,7 +37,7 @@ def test_ocr_gives_the_text_of_scans_and_of_every_page_of_a_document(pipeline: P
     for name, body in files.items():
         pipeline.upload(f"in/{name}", body, variant="ocr")
     found = outputs(pipeline, "ocr", len(files))
-    assert found.keys() == {"scan #1.png", "two pages.pdf"}
+    assert found.keys() == {"scan #1.png", "two pages.pdf"}, pipeline.dead_letters("ocr")
     assert found["scan #1.png"]["text"] == "RECEIPT 42\nTotal 7"
     pages = found["two pages.pdf"]["pages"]
     assert [page["page"] for page in pages] == [1, 2]

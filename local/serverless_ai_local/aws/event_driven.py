@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from serverless_ai_local.admin import AdminCall, AdminRoutes
+from serverless_ai_local.ai.content import ContentReader
 from serverless_ai_local.aws import queues
+from serverless_ai_local.aws.ai import AiServices
 from serverless_ai_local.aws.alarms import Alarms
 from serverless_ai_local.aws.api import Handler, Operations
 from serverless_ai_local.aws.arns import Arn
@@ -78,12 +80,15 @@ class EventDriven:
         self._clock = Clock(self._scheduler, targets)
         self._sources = EventSources(self.functions, roles, forward)
         self._unoffered = Unoffered(forward)
+        self._ai = AiServices(
+            ContentReader(), checks=checks, roles=roles, deliveries=deliveries, happened=self._events.happened
+        )
 
     def operations(self) -> Operations:
         """What these services offer themselves."""
         parts = (
             self._lambda, self._events, self._scheduler, self._alarms, self._sources, self._objects,
-            self._moves, self._topics, self._unoffered,
+            self._moves, self._topics, self._unoffered, self._ai,
         )  # fmt: skip
         return {key: handler for part in parts for key, handler in part.operations().items()}
 

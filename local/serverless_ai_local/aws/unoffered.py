@@ -22,15 +22,24 @@ NEVER: Final = (
     ("monitoring", "PutCompositeAlarm"),
     ("monitoring", "PutAnomalyDetector"),
     # moto makes up what these would find.
-    ("textract", "DetectDocumentText"),
-    ("textract", "StartDocumentTextDetection"),
-    ("textract", "GetDocumentTextDetection"),
-    ("rekognition", "DetectLabels"),
-    ("rekognition", "DetectModerationLabels"),
-    ("comprehend", "DetectEntities"),
-    ("comprehend", "DetectToxicContent"),
-    ("transcribe", "StartTranscriptionJob"),
-    ("transcribe", "GetTranscriptionJob"),
+    *(("textract", name) for name in ("StartDocumentAnalysis", "GetDocumentAnalysis")),
+    *(
+        ("rekognition", name)
+        for name in (
+            "CompareFaces",
+            "DetectCustomLabels",
+            "DetectText",
+            "GetFaceSearch",
+            "GetTextDetection",
+            "StartFaceSearch",
+            "StartTextDetection",
+        )
+    ),
+    *(("comprehend", name) for name in ("DetectKeyPhrases", "DetectPiiEntities", "DetectSentiment")),
+    *(
+        ("transcribe", name)
+        for name in ("DeleteTranscriptionJob", "ListTranscriptionJobs", "StartMedicalTranscriptionJob")
+    ),
 )
 _QUICK_CREATE: Final = ("Target", "RouteKey", "CredentialsArn")
 _STATISTICS: Final = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")

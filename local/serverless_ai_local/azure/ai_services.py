@@ -13,9 +13,9 @@ from urllib.parse import unquote, urlsplit
 
 from werkzeug.wrappers import Response
 
+from serverless_ai_local.ai.jobs import Job, Jobs, Outcome
 from serverless_ai_local.ai.reading import HARMS, Reader, Unreadable
 from serverless_ai_local.azure.access import Access
-from serverless_ai_local.azure.ai_jobs import Job, Jobs, Outcome
 from serverless_ai_local.azure.blobs import CONTAINER, READ, Blobs
 from serverless_ai_local.azure.calls import Call, ServiceFault, reply
 from serverless_ai_local.azure.entra import Principal
@@ -89,7 +89,7 @@ class AiServices:
             except Unreadable as error:
                 return Outcome(code="InvalidContent", message=str(error))
 
-        id_ = self._jobs.begin(account.name, work)
+        id_ = self._jobs.begin(account.name, work).id
         place = f"{_endpoint(account)}/documentintelligence/documentModels/prebuilt-read/analyzeResults/{id_}"
         version = VERSIONS["documentintelligence"]
         return Response(status=202, headers={"operation-location": f"{place}?api-version={version}"})
@@ -177,7 +177,7 @@ class AiServices:
         urls, locale = body.get("contentUrls"), body.get("locale")
         if not is_list(urls) or len(urls) != 1 or not isinstance(locale, str):
             raise ServiceFault(400, "InvalidRequest", "one of contentUrls, and a locale, are needed locally")
-        id_ = self._jobs.begin(account.name, lambda: self._transcribed(str(urls[0]), account), locale)
+        id_ = self._jobs.begin(account.name, lambda: self._transcribed(str(urls[0]), account), locale).id
         self._signatures[id_] = secrets.token_urlsafe(24)
         place = f"{_endpoint(account)}/speechtotext/transcriptions/{id_}"
         version = VERSIONS["speechtotext"]

@@ -31,7 +31,8 @@ KNOWN_KEYS: Final = frozenset(
         "aws:username", "aws:viaawsservice", "bedrock:guardrailidentifier", "bedrock:inferenceprofilearn",
         "cloudwatch:namespace", "dynamodb:attributes", "dynamodb:leadingkeys", "dynamodb:returnvalues",
         "dynamodb:select", "events:detail-type", "events:eventbusinvocation", "events:source",
-        "kms:calleraccount", "kms:viaservice", "lambda:functionarn", "lambda:functionurlauthtype",
+        "iam:passedtoservice", "kms:calleraccount", "kms:viaservice", "lambda:functionarn",
+        "lambda:functionurlauthtype",
         "lambda:sourcefunctionarn", "s3:delimiter", "s3:max-keys", "s3:prefix", "s3:x-amz-acl",
         "s3:x-amz-server-side-encryption", "sns:endpoint", "sns:protocol",
     }

@@ -87,6 +87,20 @@ def _parameter(action: str, name: str) -> Rule:
     return rule
 
 
+def _document_job(parameters: Parameters, place: Place) -> list[Need]:
+    """Whoever lets Textract tell of a job's end passes it a role."""
+    channel: Mapping[str, Any] = parameters.get("NotificationChannel") or {}
+    needs = [Need(action="textract:StartDocumentTextDetection", resource="*")]
+    if channel:
+        context = {"iam:PassedToService": ["textract.amazonaws.com"]}
+        needs.append(Need(action="iam:PassRole", resource=str(channel["RoleArn"]), context=context))
+    return needs
+
+
+def _transcription(action: str) -> Rule:
+    return on(action, "transcribe", "transcription-job/{TranscriptionJobName}")
+
+
 _STREAM: Final = "log-group:{logGroupName}:log-stream:{logStreamName}"
 
 RULES: Final[Mapping[tuple[str, str], Rule]] = {
@@ -118,4 +132,13 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("ssm", "GetParameters"): _parameter("ssm:GetParameters", "Names"),
     ("ssm", "GetParametersByPath"): _parameter("ssm:GetParametersByPath", "Path"),
     ("sts", "GetCallerIdentity"): nothing,
+    ("textract", "DetectDocumentText"): anywhere("textract:DetectDocumentText"),
+    ("textract", "StartDocumentTextDetection"): _document_job,
+    ("textract", "GetDocumentTextDetection"): anywhere("textract:GetDocumentTextDetection"),
+    ("rekognition", "DetectLabels"): anywhere("rekognition:DetectLabels"),
+    ("rekognition", "DetectModerationLabels"): anywhere("rekognition:DetectModerationLabels"),
+    ("comprehend", "DetectEntities"): anywhere("comprehend:DetectEntities"),
+    ("comprehend", "DetectToxicContent"): anywhere("comprehend:DetectToxicContent"),
+    ("transcribe", "StartTranscriptionJob"): _transcription("transcribe:StartTranscriptionJob"),
+    ("transcribe", "GetTranscriptionJob"): _transcription("transcribe:GetTranscriptionJob"),
 }

@@ -1,0 +1,91 @@
+"""Rekognition's labels of an image, and those for what is unfit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from werkzeug.wrappers import Response
+
+from serverless_ai_local.ai.reading import Reader, Unreadable
+from serverless_ai_local.aws.ai.files import Files, known
+from serverless_ai_local.aws.api import ApiError, Call, Operations
+from serverless_ai_local.aws.calls import parameters, reply, section
+
+_T = TypeVar("_T")
+MOST_LABELS: Final = 1000
+LEAST_LABEL: Final = 55
+LEAST_HARM: Final = 50
+"""Percent, unless MinConfidence says otherwise (Rekognition API reference, 2026-11)."""
+MOST_BYTES: Final = 15 * 1024 * 1024
+_NAMES: Final[Mapping[str, tuple[str, str]]] = {
+    "Hate": ("Hate Symbols", ""),
+    "SelfHarm": ("Self-Harm", "Graphic Violence"),
+    "Sexual": ("Explicit", ""),
+    "Violence": ("Violence", ""),
+}
+"""Kind of harm -> label and its parent (Rekognition's taxonomy 7.0)."""
+_FORMATS: Final = (b"\x89PNG", b"\xff\xd8\xff")
+
+
+class Rekognition:
+    """PNG and JPEG, as the service."""
+
+    def __init__(self, reader: Reader, files: Files) -> None:
+        self._reader, self._files = reader, files
+
+    def operations(self) -> Operations:
+        """See `api.Operations`."""
+        return {
+            ("rekognition", "DetectLabels"): self._labels,
+            ("rekognition", "DetectModerationLabels"): self._moderation,
+        }
+
+    def _labels(self, call: Call) -> Response:
+        given = parameters(call)
+        known(given, "Image", "MaxLabels", "MinConfidence")
+        content = self._image(call, given)
+        least, most = _least(given, LEAST_LABEL), int(given.get("MaxLabels") or MOST_LABELS)
+        found = _read(lambda: self._reader.labels(content))
+        surest = sorted(found, key=lambda one: -one[1])
+        labels: list[dict[str, Any]] = [
+            {"Name": name, "Confidence": sure * 100, "Instances": [], "Parents": []}
+            for name, sure in surest
+            if sure * 100 >= least
+        ]
+        return reply({"Labels": labels[:most], "LabelModelVersion": "3.0"})
+
+    def _moderation(self, call: Call) -> Response:
+        given = parameters(call)
+        known(given, "Image", "MinConfidence")
+        content = self._image(call, given)
+        least = _least(given, LEAST_HARM)
+        labels: list[dict[str, Any]] = []
+        for harm, score in _read(lambda: self._reader.harm_of_image(content)).items():
+            name, parent = _NAMES[harm]
+            if score and score * 100 >= least:
+                labels.append({"Name": name, "ParentName": parent, "Confidence": score * 100})
+        return reply({"ModerationLabels": labels, "ModerationModelVersion": "7.0"})
+
+    def _image(self, call: Call, given: Mapping[str, Any]) -> bytes:
+        content = self._files.given(call, section(given, "Image"))
+        if len(content) > MOST_BYTES:
+            raise ApiError("ImageTooLargeException", f"Image has more than {MOST_BYTES} bytes")
+        if not content.startswith(_FORMATS):
+            raise ApiError("InvalidImageFormatException", "Request has invalid image format")
+        return content
+
+
+def _least(given: Mapping[str, Any], usual: float) -> float:
+    least = given.get("MinConfidence")
+    least = usual if least is None else float(least)
+    if not 0 <= least <= 100:
+        raise ApiError("InvalidParameterException", "Request has Invalid Parameters")
+    return least
+
+
+def _read(work: Callable[[], _T]) -> _T:
+    try:
+        return work()
+    except Unreadable:
+        raise ApiError("InvalidImageFormatException", "Request has invalid image format") from None
