@@ -132,6 +132,8 @@ class GcpConfig(NamedTuple):
     storage: str
     vertex: str
     """"" = the URL depends on the model's location."""
+    ai: str
+    """One URL for Document AI, Vision, Natural Language and Speech; "" = each has its own."""
 
 
 class AwsConfig(NamedTuple):
@@ -242,7 +244,7 @@ _STORAGE = "https://storage.googleapis.com"
 def gcp(env: Mapping[str, str] | None = None) -> GcpConfig:
     """Where this function finds Google's services."""
     source = os.environ if env is None else env
-    vertex = source.get(variable("vertex_endpoint"), "")
+    vertex, ai = (source.get(variable(name), "") for name in ("vertex_endpoint", "google_ai_endpoint"))
     return GcpConfig(
         metadata="http://" + (source.get("GCE_METADATA_HOST") or "metadata.google.internal"),
         firestore=_emulated(source, "FIRESTORE_EMULATOR_HOST", "firestore.googleapis.com"),
@@ -250,6 +252,7 @@ def gcp(env: Mapping[str, str] | None = None) -> GcpConfig:
         # Cloud Storage's own libraries want a scheme before host and port.
         storage=_secure_url("STORAGE_EMULATOR_HOST", source.get("STORAGE_EMULATOR_HOST", _STORAGE)),
         vertex=service_url("vertex_endpoint", vertex) if vertex else "",
+        ai=service_url("google_ai_endpoint", ai) if ai else "",
     )
 
 

@@ -31,17 +31,21 @@ def test_ocr_gives_the_text_of_scans_and_of_every_page_of_a_document(pipeline: P
     files = {
         "scan #1.png": png(64, 64, description="RECEIPT 42\nTotal 7"),
         "two pages.pdf": pdf("The bridge has two towers.", "They are of stone."),
+        "long.pdf": pdf(*[f"Page {number}" for number in range(1, 42)]),
         "no scan.png": b"these are words and no picture",
         "damaged.pdf": pdf("A page", "Another page")[:150],
     }
     for name, body in files.items():
         pipeline.upload(f"in/{name}", body, variant="ocr")
     found = outputs(pipeline, "ocr", len(files))
-    assert found.keys() == {"scan #1.png", "two pages.pdf"}, pipeline.dead_letters("ocr")
+    assert found.keys() == {"scan #1.png", "two pages.pdf", "long.pdf"}, pipeline.dead_letters("ocr")
     assert found["scan #1.png"]["text"] == "RECEIPT 42\nTotal 7"
     pages = found["two pages.pdf"]["pages"]
     assert [page["page"] for page in pages] == [1, 2]
     assert [page["text"].strip() for page in pages] == ["The bridge has two towers.", "They are of stone."]
+    assert [page["text"].strip() for page in found["long.pdf"]["pages"]] == [
+        f"Page {number}" for number in range(1, 42)
+    ]
     assert set(codes(pipeline, "ocr")) <= {"unsupported_type", "damaged_document", "job_failed"}
     assert len(codes(pipeline, "ocr")) == 2
 

@@ -22,8 +22,9 @@ from serverless_ai_runtime.adapters.gcp.arrivals import (
     from_upload,
 )
 from serverless_ai_runtime.adapters.gcp.callers import account
-from serverless_ai_runtime.adapters.gcp.events import parse
+from serverless_ai_runtime.adapters.gcp.events import Delivery, parse
 from serverless_ai_runtime.adapters.gcp.factory import GcpAdapters
+from serverless_ai_runtime.adapters.gcp.looks import NOT_BEFORE, RENEWED, Looks, due_in
 from serverless_ai_runtime.adapters.gcp.pubsub import PubSubPublisher
 from serverless_ai_runtime.adapters.gcp.requests import TRACE, ForbiddenError, Request, Response, trace
 from serverless_ai_runtime.adapters.gcp.topics import Waiting, WaitingMessages
@@ -43,7 +44,7 @@ HELD_S: Final = 30.0
 """How much longer than an invocation may take a pulled message is held."""
 RINGS: Final = 3
 """So often a ring that finds nothing comes again: its message may not be there to be pulled yet."""
-DONE, AGAIN, BUSY = 200, 503, 429
+DONE, AGAIN, BUSY, EARLY = 200, 503, 429, 425
 
 
 class PushWorker:
@@ -79,7 +80,9 @@ class PushWorker:
             journal.note(error=type(error).__name__, cause=str(error))
             status = AGAIN
         journal.note(status=status)
-        journal.end("batch" if request.path == EVENTS else "ingress", failed=status >= 400)
+        journal.end(
+            "batch" if request.path == EVENTS else "ingress", failed=status >= 400 and status != EARLY
+        )
         return Response("{}", status, {"content-type": "application/json", "x-request-id": request_id})
 
     def _route(self, request: Request) -> Callable[[Request, Deadline, Invocation], int]:
@@ -126,8 +129,18 @@ class PushWorker:
     # -- the pipeline's own messages --------------------------------------------------------------
     def _push(self, request: Request, deadline: Deadline, journal: Invocation) -> int:
         """One message; Pub/Sub's own pause decides when it comes again."""
-        one = delivery(parse(request.body), self._app.settings.inputs)
+        pushed = parse(request.body)
+        if NOT_BEFORE in pushed.attributes and not self._due(pushed, deadline):
+            return DONE if pushed.attempt >= RENEWED else EARLY
+        one = delivery(pushed, self._app.settings.inputs)
         return BUSY if self._app.core.process([one], deadline, journal) else DONE
+
+    def _due(self, pushed: Delivery, deadline: Deadline) -> bool:
+        """Whether a look counts now. One that has come too early too often is put on the topic anew."""
+        wait = due_in(pushed, WORLD.now())
+        if wait and pushed.attempt >= RENEWED:
+            Looks(self._work, WORLD).send(json.loads(pushed.data), wait, deadline)
+        return not wait
 
     def _ring(self, request: Request, deadline: Deadline, journal: Invocation) -> int:
         """As many messages as a batch takes. 503 rings again: for what comes again there is no other ring."""

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from werkzeug.wrappers import Response
 
 from serverless_ai_local.admin import AdminCall, AdminRoutes
+from serverless_ai_local.ai.content import ContentReader
 from serverless_ai_local.aws.iam.ledger import Ledger
 from serverless_ai_local.aws.signatures import Sent
 from serverless_ai_local.functions.asynchronous import retry_seconds
@@ -25,6 +26,8 @@ from serverless_ai_local.gcp.registry import Registry
 from serverless_ai_local.gcp.run.fleet import Fleet
 from serverless_ai_local.gcp.run.front import PATH as RUN
 from serverless_ai_local.gcp.run.front import RunFront
+from serverless_ai_local.gcp.services.ai import PATH as AI
+from serverless_ai_local.gcp.services.ai import AiServices
 from serverless_ai_local.gcp.services.delivery import Deliveries
 from serverless_ai_local.gcp.services.eventarc import Eventarc
 from serverless_ai_local.gcp.services.firestore import PATH as FIRESTORE
@@ -43,7 +46,16 @@ from serverless_ai_local.models.chat import Down
 from serverless_ai_local.models.service import ModelService
 from serverless_ai_local.plain import is_mapping
 
-_PREFIXES: Final = ("/_gcp/", "/v1/projects/", "/v1beta1/projects/", "/storage/v1/", "/upload/storage/v1/")
+_PREFIXES: Final = (
+    "/_gcp/",
+    "/v1/projects/",
+    "/v1/images:",
+    "/v1beta1/projects/",
+    "/v2/projects/",
+    "/v2/documents:",
+    "/storage/v1/",
+    "/upload/storage/v1/",
+)
 """Paths that no service of AWS has."""
 TICK_S: Final = 5.0
 
@@ -64,6 +76,7 @@ class Google:
         self._fleet = Fleet(self._registry, self._tokens, self._secrets, services(url))
         self._run = RunFront(self._registry, self._tokens, authority, self._fleet, url)
         self._storage = Storage(self._registry, authority)
+        self._ai = AiServices(self._registry, authority, self._storage, ContentReader())
         self._eventarc = Eventarc(
             self._registry, authority, self._tokens, self._storage, url=url, retry_s=retry_seconds()
         )
@@ -133,6 +146,7 @@ class Google:
             (FIRESTORE, self._firestore),
             (PUBSUB, self._pubsub),
             (SECRETS, self._secrets),
+            (AI, self._ai),
         ):
             found = pattern.fullmatch(path)
             if found is not None:
@@ -193,6 +207,7 @@ def services(url: str) -> dict[str, str]:
         "PUBSUB_EMULATOR_HOST": host,
         "STORAGE_EMULATOR_HOST": url,
         "SERVERLESS_AI_VERTEX_ENDPOINT": url,
+        "SERVERLESS_AI_GOOGLE_AI_ENDPOINT": url,
     }
 
 

@@ -17,6 +17,7 @@ GATEWAY: Final = "gcp:apigateway/gateway:Gateway"
 JOB: Final = "gcp:cloudscheduler/job:Job"
 OBJECT: Final = "gcp:storage/bucketObject:BucketObject"
 PROJECT_MEMBER: Final = "gcp:projects/iAMMember:IAMMember"
+PROCESSOR: Final = "gcp:essentialcontacts/documentAiProcessor:DocumentAiProcessor"
 REPOSITORY: Final = "gcp:artifactregistry/repository:Repository"
 REPOSITORY_MEMBER: Final = "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember"
 SECRET: Final = "gcp:secretmanager/secret:Secret"  # noqa: S105 - a type

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 from serverless_ai_patterns.event_pipeline import EventPipelineSettings
 from serverless_ai_patterns.event_pipeline.handler import Places, handler_config
 from serverless_ai_patterns.event_pipeline.settings import MEBIBYTE
-from serverless_ai_patterns.gcp import events
+from serverless_ai_patterns.gcp import ai, events
 from serverless_ai_patterns.gcp.function_llm import MAX_RETENTION_DAYS, THREADS
 from serverless_ai_patterns.models import Model
 from serverless_ai_patterns.unix_cron import unix_cron
@@ -66,6 +66,7 @@ def apis(settings: EventPipelineSettings) -> list[str]:
     needed: set[str] = set(_APIS)
     if settings.uses_model:
         needed.add("aiplatform.googleapis.com")
+    needed.update(ai.APIS.get(settings.processor_name, ()))
     if settings.sources.uploads or settings.sources.audit_log:
         needed.add("eventarc.googleapis.com")
     if settings.sources.schedule:

@@ -61,3 +61,18 @@ def documents_bucket(
 
 def _encryption(key: pulumi.Input[str] | None) -> gcp.storage.BucketEncryptionArgs | None:
     return None if key is None else gcp.storage.BucketEncryptionArgs(default_kms_key_name=key)
+
+
+def used_by(
+    name: str,
+    use: str,
+    bucket: gcp.storage.Bucket,
+    role: gcp.projects.IAMCustomRole,
+    identity: gcp.serviceaccount.Account,
+    *,
+    opts: pulumi.ResourceOptions,
+) -> pulumi.Resource:
+    """Let the function's account do what `role` allows with objects of `bucket`."""
+    return gcp.storage.BucketIAMMember(
+        f"{name}-function-{use}", bucket=bucket.name, role=role.name, member=identity.member, opts=opts
+    )

@@ -17,7 +17,8 @@ from serverless_ai_patterns.gcp.function_llm import store
 from serverless_ai_patterns.models import Model
 from serverless_ai_patterns.models_gcp import resolve_gcp
 from serverless_ai_pulumi._model_life import warn_of_old_model
-from serverless_ai_pulumi.gcp._bucket import documents_bucket
+from serverless_ai_pulumi.gcp._ai import ai_parts
+from serverless_ai_pulumi.gcp._bucket import documents_bucket, used_by
 from serverless_ai_pulumi.gcp._build import build_of
 from serverless_ai_pulumi.gcp._database import field_settings, state_database
 from serverless_ai_pulumi.gcp._events import pushed, schedule
@@ -68,6 +69,8 @@ class EventPipeline(pulumi.ComponentResource):
     """Of `queue`: what the function works on."""
     dead_letters: gcp.pubsub.Subscription
     announcements: gcp.pubsub.Topic
+    processor: gcp.essentialcontacts.DocumentAiProcessor | None
+    """Of Document AI, for OCR."""
     topic: gcp.pubsub.Topic | None
     bus: gcp.pubsub.Topic | None
     triggers: dict[str, gcp.eventarc.Trigger]
@@ -115,6 +118,8 @@ class EventPipeline(pulumi.ComponentResource):
         self._make_topics()
         self.identity = account(name, "function", "runs the function", opts=self._child)
         self._deliverer = account(name, "deliverer", "delivers events", opts=self._child)
+        self._ai = ai_parts(name, settings.processor_name, self.identity, self._place, opts=self._child)
+        self.processor = self._ai.processor
         self.function = self._make_function(vpc)
         invokers(f"{name}-invokers", self.function, [self._deliverer.member], opts=self._child)
         self._make_work()
@@ -189,7 +194,7 @@ class EventPipeline(pulumi.ComponentResource):
             key=self._key,
             # Its first call is already allowed.
             opts=pulumi.ResourceOptions.merge(
-                self._child, pulumi.ResourceOptions(depends_on=[*build.granted, *granted])
+                self._child, pulumi.ResourceOptions(depends_on=[*build.granted, *granted, *self._ai.granted])
             ),
         )
 
@@ -209,10 +214,10 @@ class EventPipeline(pulumi.ComponentResource):
             opts=self._child,
         )
         write = custom_role(name, "write-objects", policy.WRITE_OBJECTS, opts=self._child)
-        granted.append(self._on_bucket("results", self.results, write))
+        granted.append(used_by(name, "results", self.results, write, self.identity, opts=self._child))
         if self.uploads:
             read = custom_role(name, "read-objects", policy.READ_OBJECTS, opts=self._child)
-            granted.append(self._on_bucket("uploads", self.uploads, read))
+            granted.append(used_by(name, "uploads", self.uploads, read, self.identity, opts=self._child))
         if self._waiting:
             granted.append(
                 gcp.pubsub.SubscriptionIAMMember(
@@ -224,17 +229,6 @@ class EventPipeline(pulumi.ComponentResource):
                 )
             )
         return granted
-
-    def _on_bucket(
-        self, use: str, bucket: gcp.storage.Bucket, role: gcp.projects.IAMCustomRole
-    ) -> pulumi.Resource:
-        return gcp.storage.BucketIAMMember(
-            f"{self._name}-function-{use}",
-            bucket=bucket.name,
-            role=role.name,
-            member=self.identity.member,
-            opts=self._child,
-        )
 
     def _environment(self) -> pulumi.Output[dict[str, str]]:
         def state(made: dict[str, Any]) -> dict[str, str]:
@@ -257,6 +251,7 @@ class EventPipeline(pulumi.ComponentResource):
             inputs=self.uploads.name if self.uploads else "",
             results=self.results.name,
             store=self.store,
+            ai_endpoint=self._ai.endpoint or "",
             announcements=self.announcements.id,
             queue=self.queue.id,
             dead_letters=self._dead.topic.id,

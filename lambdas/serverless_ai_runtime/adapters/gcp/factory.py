@@ -13,10 +13,10 @@ from serverless_ai_runtime.http import HttpClient, Response
 
 if TYPE_CHECKING:
     from serverless_ai_runtime.adapters.gcp.pubsub import PubSubPublisher
+    from serverless_ai_runtime.adapters.gcp.storage import StorageObjects
     from serverless_ai_runtime.adapters.gcp.topics import WaitingMessages
     from serverless_ai_runtime.config_event_pipeline import EventPipelineConfig
-    from serverless_ai_runtime.core.event_pipeline.ports import AiService, DeadLetters
-    from serverless_ai_runtime.core.objects import ObjectStore
+    from serverless_ai_runtime.core.event_pipeline.ports import AiService, DeadLetters, Later
 
 ATTEMPT_S = 3.0
 """Patience with one attempt at a store or a topic: they answer in milliseconds. A model gets all there is."""
@@ -49,16 +49,16 @@ class GcpAdapters:
         topic = config.gcp_name("destination", destination, "projects", "topics")
         return PubSubPublisher(self._service("PubSub", self._addresses.pubsub), topic)
 
-    def objects(self, settings: EventPipelineConfig) -> ObjectStore:
+    def objects(self, settings: EventPipelineConfig) -> StorageObjects:
         from serverless_ai_runtime.adapters.gcp.storage import StorageObjects
 
         del settings  # buckets have names of their own everywhere
         return StorageObjects(Service(self._cloud, "CloudStorage", self._addresses.storage, SCOPE))
 
     def ai_service(self, settings: EventPipelineConfig) -> AiService:
-        raise config.ConfigError(
-            f"{config.variable('processor')}: {settings.processor} is not there on Google Cloud yet"
-        )
+        from serverless_ai_runtime.adapters.gcp.ai import make
+
+        return make(settings, self._ai, self.objects(settings))
 
     def announcements(self, settings: EventPipelineConfig) -> Publisher:
         from serverless_ai_runtime.adapters.gcp.pubsub import PubSubPublisher
@@ -70,8 +70,10 @@ class GcpAdapters:
 
         return TopicDeadLetters(*self._topic("dead_letters", settings.dead_letters))
 
-    def later(self, settings: EventPipelineConfig) -> None:
-        """A topic cannot delay a message."""
+    def later(self, settings: EventPipelineConfig) -> Later:
+        from serverless_ai_runtime.adapters.gcp.looks import Looks
+
+        return Looks(self.work(settings), self._cloud.world)
 
     def work(self, settings: EventPipelineConfig) -> PubSubPublisher:
         """The pipeline's own topic."""
@@ -85,6 +87,9 @@ class GcpAdapters:
 
         name = config.gcp_name("waiting", subscription, "projects", "subscriptions")
         return WaitingMessages(self._service("PubSub", self._addresses.pubsub), name)
+
+    def _ai(self, name: str, host: str) -> Service:
+        return Service(self._cloud, name, self._addresses.ai or f"https://{host}", SCOPE)
 
     def _topic(self, field: str, name: str) -> tuple[Service, str]:
         topic = config.gcp_name(field, name, "projects", "topics")

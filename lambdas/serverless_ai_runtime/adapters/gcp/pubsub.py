@@ -20,7 +20,10 @@ class PubSubPublisher:
     def __init__(self, service: Service, topic: str) -> None:
         self._service, self._topic = service, topic
 
-    def publish(self, body: Mapping[str, Any], deadline: Deadline) -> None:
+    def publish(
+        self, body: Mapping[str, Any], deadline: Deadline, attributes: Mapping[str, str] | None = None
+    ) -> None:
         data = b2a_base64(json.dumps(body).encode(), newline=False).decode()
-        messages = {"messages": [{"data": data}]}
+        message = {"data": data, **({"attributes": dict(attributes)} if attributes else {})}
+        messages = {"messages": [message]}
         self._service.post_json("Publish", f"/v1/{self._topic}:publish", messages, deadline)

@@ -60,6 +60,19 @@ class StorageObjects:
                 raise ObjectTooLarge(f"the object has more than the {max_bytes} bytes that are allowed")
         return bytes(body)
 
+    def names(self, container: str, prefix: str, deadline: Deadline) -> list[str]:
+        """Names of all objects that begin with `prefix`."""
+        found: list[str] = []
+        path = f"/storage/v1/b/{container}/o?prefix={quote(prefix, safe='')}&fields=items(name),nextPageToken"
+        more = ""
+        while True:
+            response = self._service.call("ListObjects", "GET", path + more, deadline, headers=dict)
+            page = self._service.parsed("ListObjects", response)
+            found += [str(one["name"]) for one in page.get("items") or ()]
+            if not page.get("nextPageToken"):
+                return found
+            more = f"&pageToken={quote(str(page['nextPageToken']), safe='')}"
+
     def put(
         self,
         ref: ObjectRef,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from serverless_ai_local.gcp.resources import (
+    ai,
     eventarc,
     functions,
     gateway,
@@ -19,6 +20,6 @@ from serverless_ai_local.gcp.resources.row import Row
 
 ROWS: Final[Mapping[str, Row]] = {
     row.token: row
-    for part in (eventarc, functions, gateway, identities, messaging, observability, secrets, state)
+    for part in (ai, eventarc, functions, gateway, identities, messaging, observability, secrets, state)
     for row in part.ROWS
 }

@@ -121,18 +121,40 @@ class Storage:
             _check_generation(query, there)
             if there is not None:
                 self._require(who, DELETE, bucket, name)
-            stored = Stored(
-                bucket=bucket,
-                name=name,
-                content=content,
-                content_type=str(about.get("contentType") or content_type),
-                metadata=dict(about.get("metadata") or {}),
-                generation=next(self._generations),
-            )
-            self._objects.setdefault(bucket, {})[name] = stored
+            kind, metadata = str(about.get("contentType") or content_type), dict(about.get("metadata") or {})
+            stored = self._put(bucket, name, content, kind, metadata)
         for told in self.finalized:
             told(stored)
         return reply(stored.wire())
+
+    # -- for other services -----------------------------------------------------------------------
+    def peek(self, bucket: str, name: str) -> bytes | None:
+        """The content of an object; None if there is none."""
+        with self._lock:
+            there = self._objects.get(bucket, {}).get(name)
+        return there.content if there else None
+
+    def keep(self, bucket: str, name: str, content: bytes, content_type: str) -> None:
+        """Write an object, whatever is there."""
+        with self._lock:
+            stored = self._put(bucket, name, content, content_type, {})
+        for told in self.finalized:
+            told(stored)
+
+    def _put(
+        self, bucket: str, name: str, content: bytes, content_type: str, metadata: Mapping[str, str]
+    ) -> Stored:
+        """Holds the lock."""
+        stored = Stored(
+            bucket=bucket,
+            name=name,
+            content=content,
+            content_type=content_type,
+            metadata=metadata,
+            generation=next(self._generations),
+        )
+        self._objects.setdefault(bucket, {})[name] = stored
+        return stored
 
     def _get(
         self, who: Principal, bucket: str, name: str, query: Mapping[str, str], headers: Mapping[str, str]

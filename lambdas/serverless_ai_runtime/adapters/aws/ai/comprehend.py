@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.aws.ai.source import judged, no_jobs
+from serverless_ai_runtime.adapters.aws.ai.source import FINAL
 from serverless_ai_runtime.adapters.aws.service import Service
+from serverless_ai_runtime.core.event_pipeline.given import judged, no_jobs
 from serverless_ai_runtime.core.event_pipeline.ports import Source
 from serverless_ai_runtime.core.event_pipeline.texts import pieces, text_of
 from serverless_ai_runtime.core.ports import Deadline
@@ -29,7 +30,7 @@ class Entities:
         found: dict[tuple[str, str], float] = {}
         for piece in pieces(text_of(source, deadline), ENTITY_BYTES):
             request = {"Text": piece, "LanguageCode": self._language}
-            with judged():
+            with judged(FINAL):
                 answer = self._service.post_json("DetectEntities", _TARGET, request, deadline, version="1.1")
             for entity in answer.get("Entities") or ():
                 key = (str(entity["Type"]), str(entity["Text"]))
@@ -56,7 +57,7 @@ class Toxicity:
         segments = list(pieces(text_of(source, deadline), SEGMENT_BYTES))
         for batch in _batches(segments):
             request = {"TextSegments": [{"Text": one} for one in batch], "LanguageCode": "en"}
-            with judged():
+            with judged(FINAL):
                 answer = self._service.post_json(
                     "DetectToxicContent", _TARGET, request, deadline, version="1.1"
                 )

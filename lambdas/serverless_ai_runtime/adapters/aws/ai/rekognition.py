@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from serverless_ai_runtime.adapters.aws.ai.comprehend import Toxicity
-from serverless_ai_runtime.adapters.aws.ai.source import in_bucket, judged, no_jobs
+from serverless_ai_runtime.adapters.aws.ai.source import FINAL, in_bucket
 from serverless_ai_runtime.adapters.aws.service import Service
+from serverless_ai_runtime.core.event_pipeline.given import judged, no_jobs
 from serverless_ai_runtime.core.event_pipeline.ports import Source
 from serverless_ai_runtime.core.ports import Deadline
 
@@ -21,7 +22,7 @@ class ImageLabels:
 
     def analyse(self, source: Source, deadline: Deadline) -> dict[str, Any]:
         request = {"Image": in_bucket(source, "Rekognition"), "MinConfidence": self._min_confidence}
-        with judged():
+        with judged(FINAL):
             answer = self._service.post_json("DetectLabels", _TARGET, request, deadline, version="1.1")
         labels = [
             {"name": label["Name"], "confidence": round(label["Confidence"] / 100, 4)}
@@ -43,7 +44,7 @@ class Moderation:
         if not source.name.lower().endswith((".png", ".jpg", ".jpeg")):
             return self._text.analyse(source, deadline)
         request = {"Image": in_bucket(source, "Rekognition"), "MinConfidence": self._threshold}
-        with judged():
+        with judged(FINAL):
             answer = self._service.post_json(
                 "DetectModerationLabels", _TARGET, request, deadline, version="1.1"
             )

@@ -1,13 +1,12 @@
-"""What AWS's AI services are told of an item, and what their refusals mean for it."""
+"""What AWS's AI services are told of an item, and their refusals that are final."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from typing import Any, Final, NoReturn
+from collections.abc import Mapping
+from typing import Any, Final
 
-from serverless_ai_runtime.core.event_pipeline.ports import Source, Unprocessable
-from serverless_ai_runtime.core.ports import Refused
+from serverless_ai_runtime.core.event_pipeline.given import require_file
+from serverless_ai_runtime.core.event_pipeline.ports import Source
 
 # Codes of refusals that no further attempt mends (API references of Textract, Rekognition, Transcribe and
 # Comprehend, 2026-11) -> ours.
@@ -25,23 +24,6 @@ FINAL: Final[Mapping[str, str]] = {
 
 def in_bucket(source: Source, service: str) -> dict[str, Any]:
     """An item's object as Textract and Rekognition are told; raises `Unprocessable` for a message."""
-    if source.ref is None:
-        raise Unprocessable("unsupported_type", f"{service} takes files: upload one, do not send a message")
+    require_file(source, service)
+    assert source.ref is not None
     return {"S3Object": {"Bucket": source.ref.container, "Name": source.ref.key}}
-
-
-@contextmanager
-def judged() -> Generator[None]:
-    """Turn a refusal that is the item's own fault into `Unprocessable`, with the service's own words."""
-    try:
-        yield
-    except Refused as error:
-        code = FINAL.get(error.code)
-        if code is None:
-            raise
-        raise Unprocessable(code, str(error)) from None
-
-
-def no_jobs(service: str, handle: str) -> NoReturn:
-    """The `collect` of a service that starts no jobs."""
-    raise Unprocessable("unknown_job", f"{service} starts no jobs, but {handle} came back")

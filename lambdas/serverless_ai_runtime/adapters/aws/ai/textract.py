@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.aws.ai.source import in_bucket, judged
+from serverless_ai_runtime.adapters.aws.ai.source import FINAL, in_bucket
 from serverless_ai_runtime.adapters.aws.service import Service
+from serverless_ai_runtime.core.event_pipeline.given import judged
 from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
 from serverless_ai_runtime.core.ports import Deadline
 
@@ -25,7 +26,7 @@ class Ocr:
 
     def analyse(self, source: Source, deadline: Deadline) -> dict[str, Any] | Started:
         where = in_bucket(source, "Textract")
-        with judged():
+        with judged(FINAL):
             if source.name.lower().endswith(_JOBS):
                 return self._start(where, source.token, deadline)
             answer = self._call("DetectDocumentText", {"Document": where}, deadline)
@@ -35,7 +36,7 @@ class Ocr:
         pages: list[dict[str, Any]] = []
         following: dict[str, str] = {}
         while True:
-            with judged():
+            with judged(FINAL):
                 answer = self._call("GetDocumentTextDetection", {"JobId": handle, **following}, deadline)
             status = answer.get("JobStatus")
             if status == "IN_PROGRESS":

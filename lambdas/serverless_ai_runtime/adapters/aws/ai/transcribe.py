@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.aws.ai.source import judged
+from serverless_ai_runtime.adapters.aws.ai.source import FINAL
 from serverless_ai_runtime.adapters.aws.service import Service
+from serverless_ai_runtime.core.event_pipeline.given import judged
 from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
 from serverless_ai_runtime.core.objects import ObjectMissing, ObjectRef, ObjectStore
 from serverless_ai_runtime.core.ports import Deadline, Refused
@@ -48,7 +49,7 @@ class Transcriber:
             "OutputKey": f"{JOBS}{job}.json",
         }
         try:
-            with judged():
+            with judged(FINAL):
                 self._call("StartTranscriptionJob", request, deadline)
         except Refused as error:
             if error.code == "BadRequestException":

@@ -6,8 +6,9 @@ from binascii import b2a_base64
 from collections.abc import Mapping
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.azure.ai.source import content_of, judged, malformed, no_jobs
+from serverless_ai_runtime.adapters.azure.ai.source import FINAL, malformed
 from serverless_ai_runtime.adapters.service import Service
+from serverless_ai_runtime.core.event_pipeline.given import content_of, judged, no_jobs
 from serverless_ai_runtime.core.event_pipeline.ports import Source
 from serverless_ai_runtime.core.event_pipeline.texts import pieces, text_of
 from serverless_ai_runtime.core.ports import Deadline
@@ -46,7 +47,7 @@ class Moderation:
 
     def _ask(self, kind: str, request: Mapping[str, Any], found: dict[str, int], deadline: Deadline) -> None:
         """Put the worst severity of each category into `found`."""
-        with judged():
+        with judged(FINAL):
             answer = self._service.post_json(
                 "Analyze", f"/contentsafety/{kind}:analyze?{_VERSION}", request, deadline
             )

@@ -5,15 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import quote
 
-from serverless_ai_runtime.adapters.azure.ai.source import (
-    content_of,
-    judged,
-    malformed,
-    nothing,
-    octets,
-    operation_of,
-)
+from serverless_ai_runtime.adapters.azure.ai.source import FINAL, malformed, nothing, octets, operation_of
 from serverless_ai_runtime.adapters.service import Service
+from serverless_ai_runtime.core.event_pipeline.given import content_of, judged
 from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
 from serverless_ai_runtime.core.ports import Deadline
 
@@ -31,7 +25,7 @@ class Ocr:
 
     def analyse(self, source: Source, deadline: Deadline) -> Started:
         content = content_of(source, "Document Intelligence", MOST_MB)
-        with judged():
+        with judged(FINAL):
             response = self._service.call(
                 "AnalyzeDocument",
                 "POST",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.azure.ai.source import judged, malformed, no_jobs
+from serverless_ai_runtime.adapters.azure.ai.source import FINAL, malformed
 from serverless_ai_runtime.adapters.service import Service
+from serverless_ai_runtime.core.event_pipeline.given import judged, no_jobs
 from serverless_ai_runtime.core.event_pipeline.ports import Source, Unprocessable
 from serverless_ai_runtime.core.event_pipeline.texts import pieces, text_of
 from serverless_ai_runtime.core.ports import Deadline
@@ -47,7 +48,7 @@ class Entities:
             "parameters": {"modelVersion": "latest"},
             "analysisInput": {"documents": documents},
         }
-        with judged():
+        with judged(FINAL):
             answer = self._service.post_json("AnalyzeText", _PATH, request, deadline)
         try:
             for failed in answer["results"]["errors"]:

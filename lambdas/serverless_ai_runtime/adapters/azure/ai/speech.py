@@ -6,8 +6,9 @@ import json
 from typing import Any, Final
 from urllib.parse import quote
 
-from serverless_ai_runtime.adapters.azure.ai.source import judged, malformed, nothing, operation_of
+from serverless_ai_runtime.adapters.azure.ai.source import FINAL, malformed, nothing, operation_of
 from serverless_ai_runtime.adapters.service import Service
+from serverless_ai_runtime.core.event_pipeline.given import judged
 from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
 from serverless_ai_runtime.core.ports import Deadline, ServiceError
 from serverless_ai_runtime.http import Request, Response
@@ -40,7 +41,7 @@ class Transcriber:
             "properties": {"timeToLiveHours": KEPT_HOURS},
         }
         body = json.dumps(request).encode()
-        with judged():
+        with judged(FINAL):
             response = self._service.call(
                 "SubmitTranscription",
                 "POST",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.azure.ai.source import content_of, judged, malformed, no_jobs, octets
+from serverless_ai_runtime.adapters.azure.ai.source import FINAL, malformed, octets
 from serverless_ai_runtime.adapters.service import Service
+from serverless_ai_runtime.core.event_pipeline.given import content_of, judged, no_jobs
 from serverless_ai_runtime.core.event_pipeline.ports import Source
 from serverless_ai_runtime.core.ports import Deadline
 
@@ -21,7 +22,7 @@ class ImageLabels:
 
     def analyse(self, source: Source, deadline: Deadline) -> dict[str, Any]:
         content = content_of(source, "Azure Vision", MOST_MB)
-        with judged():
+        with judged(FINAL):
             response = self._service.call(
                 "AnalyzeImage", "POST", _PATH, deadline, headers=octets, body=content
             )
