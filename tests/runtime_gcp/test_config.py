@@ -20,6 +20,7 @@ def test_without_variables_the_services_are_googles() -> None:
         pubsub="https://pubsub.googleapis.com",
         storage="https://storage.googleapis.com",
         vertex="",
+        ai="",
     )
 
 
@@ -30,6 +31,7 @@ def test_the_official_variables_move_them() -> None:
         "PUBSUB_EMULATOR_HOST": "cloud.localhost:3",
         "STORAGE_EMULATOR_HOST": "http://localhost:5",
         "SERVERLESS_AI_VERTEX_ENDPOINT": "http://127.0.0.1:4/",
+        "SERVERLESS_AI_GOOGLE_AI_ENDPOINT": "http://127.0.0.1:6/",
     }
     assert config.gcp(env) == GcpConfig(
         "http://127.0.0.1:1",
@@ -37,6 +39,7 @@ def test_the_official_variables_move_them() -> None:
         "http://cloud.localhost:3",
         "http://localhost:5",
         "http://127.0.0.1:4",
+        "http://127.0.0.1:6",
     )
 
 
@@ -49,6 +52,7 @@ def test_the_official_variables_move_them() -> None:
         ("STORAGE_EMULATOR_HOST", "127.0.0.1:5"),
         ("SERVERLESS_AI_VERTEX_ENDPOINT", "http://vertex.example.com"),
         ("SERVERLESS_AI_VERTEX_ENDPOINT", "127.0.0.1:4"),
+        ("SERVERLESS_AI_GOOGLE_AI_ENDPOINT", "http://vision.example.com"),
     ],
 )
 def test_a_token_never_travels_in_clear(variable: str, value: str) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from serverless_ai_runtime.adapters.gcp import events
 from serverless_ai_runtime.adapters.gcp.arrivals import delivery
+from serverless_ai_runtime.adapters.gcp.looks import NOT_BEFORE, RENEWED
 from serverless_ai_runtime.adapters.gcp.requests import Request
 from serverless_ai_runtime.adapters.gcp.topics import Waiting
 from serverless_ai_runtime.config_event_pipeline import EventPipelineConfig, GcpPipelineEdge
@@ -50,12 +51,14 @@ class Core:
 class Work:
     def __init__(self, failure: Exception | None = None) -> None:
         self.sent: list[Any] = []
+        self.attributes: Any = None
         self._failure = failure
 
-    def publish(self, body: Any, deadline: Deadline) -> None:
+    def publish(self, body: Any, deadline: Deadline, attributes: Any = None) -> None:
         if self._failure:
             raise self._failure
         self.sent.append(body)
+        self.attributes = attributes
 
 
 class Pulled:
@@ -219,3 +222,42 @@ def test_lines_name_the_trace_and_no_content(capsys: pytest.CaptureFixture[str])
     line = capsys.readouterr().out
     assert f"projects/p/traces/{trace}" in line
     assert "Rosebud" not in line
+
+
+# -- looks at jobs ----------------------------------------------------------------------------------------
+LOOK = {"job": "0" * 32, "handle": "job-1"}
+
+
+def look(due_in_s: float, attempt: int = 1) -> bytes:
+    return push(LOOK, attempt, attributes={NOT_BEFORE: str(round(WORLD.now() + due_in_s))})
+
+
+def test_a_look_that_comes_too_early_comes_again_and_is_not_an_attempt() -> None:
+    work, core = Work(), Core()
+    assert post(worker(core, work), "/events", look(60)) == 425
+    assert (core.seen, work.sent) == ([], [])
+
+
+def test_a_look_that_has_come_too_early_too_often_starts_anew_and_keeps_its_time() -> None:
+    work, core = Work(), Core()
+    assert post(worker(core, work), "/events", look(60, attempt=RENEWED)) == 200
+    assert (core.seen, work.sent) == ([], [LOOK])
+    assert 55 < int(work.attributes[NOT_BEFORE]) - WORLD.now() < 65
+
+
+def test_a_look_is_not_lost_if_it_cannot_start_anew() -> None:
+    down = Unavailable("PubSub", "Publish", 503, "UNAVAILABLE", "down")
+    assert post(worker(Core(), Work(down)), "/events", look(60, attempt=RENEWED)) == 503
+
+
+def test_a_look_that_is_due_is_news_of_its_job() -> None:
+    core = Core()
+    assert post(worker(core), "/events", look(-1)) == 200
+    assert core.seen[0][0].news == JobNews("0" * 32, "job-1")
+
+
+@pytest.mark.parametrize("due", ["", "soon", "-5", "9" * 30, "nan", "\u0661", str(2**53)])
+def test_nobody_can_put_a_message_off_for_ever(due: str) -> None:
+    core = Core()
+    assert post(worker(core), "/events", push(LOOK, attributes={NOT_BEFORE: due})) == 200
+    assert len(core.seen) == 1

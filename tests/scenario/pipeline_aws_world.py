@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from world import eventually
+from operator_commands import serverless_ai
 
 from serverless_ai_local.launch import RunningCloud
 
@@ -141,17 +141,17 @@ class PipelineAwsWorld:
             sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
         return letters
 
-    def redrive(self, variant: str = "main") -> None:
-        """The cloud's own."""
-        sqs = self._client("sqs")
-        source, destination = (self._arn(variant, output) for output in ("dead_letters", "queue"))
-        sqs.start_message_move_task(SourceArn=source, DestinationArn=destination)
+    def redrive(self, variant: str = "main") -> str:
+        return self._operate(
+            "redrive", self.outputs[f"{variant}_dead_letters"], self.outputs[f"{variant}_queue"]
+        )
 
-        def moved() -> bool:
-            tasks = sqs.list_message_move_tasks(SourceArn=source)["Results"]
-            return tasks[0]["Status"] == "COMPLETED"
+    def show_dead_letters(self, variant: str = "main") -> str:
+        return self._operate("dead-letters", self.outputs[f"{variant}_dead_letters"], "--most", "50")
 
-        eventually(moved, what="the move of the dead letters")
+    def _operate(self, command: str, *arguments: str) -> str:
+        keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
+        return serverless_ai(command, "aws", *arguments, env=keys)
 
     def _arn(self, variant: str, output: str) -> str:
         url = self.outputs[f"{variant}_{output}"]

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 
 from azure_world import EVENTS, MANAGEMENT, PUBLISHER, SENDER, STORAGE, bearer, send
+from operator_commands import serverless_ai
 from world import Reply
 
 from serverless_ai_local.launch import RunningCloud
@@ -111,11 +112,17 @@ class PipelineAzureWorld:
             self._storage("PUT", f"{letter.url}&visibilitytimeout=0")
         return [_opened(letter.text) for letter in letters]
 
-    def redrive(self, variant: str = "main") -> None:
-        """As an operator with the command line would: each message into the other queue, then deleted."""
-        for letter in self._take(self.outputs[f"{variant}_dead_letters"], hidden_s=60):
-            self._put(self.outputs[f"{variant}_queue"], b64encode(letter.text.encode()).decode())
-            self._storage("DELETE", letter.url)
+    def redrive(self, variant: str = "main") -> str:
+        return self._operate(
+            "redrive", self.outputs[f"{variant}_dead_letters"], self.outputs[f"{variant}_queue"]
+        )
+
+    def show_dead_letters(self, variant: str = "main") -> str:
+        return self._operate("dead-letters", self.outputs[f"{variant}_dead_letters"], "--most", "50")
+
+    def _operate(self, command: str, *arguments: str) -> str:
+        login = {"SERVERLESS_AI_AZURE_TOKEN": self._storage_token}
+        return serverless_ai(command, "azure", *arguments, env=login)
 
     def logs(self, variant: str = "main") -> list[str]:
         workspace = self.outputs[f"{variant}_log_group_name"]

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from operator_commands import serverless_ai
+
 from serverless_ai_local.gcp.project import REGION
 from serverless_ai_local.launch import RunningCloud
 
@@ -124,13 +126,18 @@ class PipelineGcpWorld:
         self._give_back(variant, found)
         return letters
 
-    def redrive(self, variant: str = "main") -> None:
-        """As an operator would: each message on the pipeline's topic again, then acknowledged."""
-        subscription = self.outputs[f"{variant}_dead_letters"]
-        for one in list(self._letters(variant)):
-            message = {key: one["message"][key] for key in ("data", "attributes") if key in one["message"]}
-            self._json("POST", f"/v1/{self.outputs[f'{variant}_queue']}:publish", {"messages": [message]})
-            self._json("POST", f"/v1/{subscription}:acknowledge", {"ackIds": [one["ackId"]]})
+    def redrive(self, variant: str = "main") -> str:
+        return self._operate(
+            "redrive", self.outputs[f"{variant}_dead_letters"], self.outputs[f"{variant}_queue"]
+        )
+
+    def show_dead_letters(self, variant: str = "main") -> str:
+        return self._operate("dead-letters", self.outputs[f"{variant}_dead_letters"], "--most", "50")
+
+    def _operate(self, command: str, *arguments: str) -> str:
+        host = urlsplit(self.cloud.url).netloc
+        login = {"PUBSUB_EMULATOR_HOST": host, "CLOUDSDK_AUTH_ACCESS_TOKEN": "owner"}
+        return serverless_ai(command, "gcp", *arguments, env=login)
 
     def _letters(self, variant: str) -> Iterator[dict[str, Any]]:
         return self._pulled(self.outputs[f"{variant}_dead_letters"])

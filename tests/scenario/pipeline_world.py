@@ -62,8 +62,12 @@ class PipelineWorld(Protocol):
         """
         ...
 
-    def redrive(self, variant: str = "main") -> None:
-        """Put all dead letters back into the variant's queue, as an operator would."""
+    def redrive(self, variant: str = "main") -> str:
+        """What `serverless-ai redrive` says: it puts all dead letters back into the variant's queue."""
+        ...
+
+    def show_dead_letters(self, variant: str = "main") -> str:
+        """What `serverless-ai dead-letters` says."""
         ...
 
     def logs(self, variant: str = "main") -> list[str]:

@@ -58,6 +58,7 @@ FREE: Final[Mapping[str, str]] = {
     "gcp:apigateway/api:Api": "paid by the call",
     "gcp:apigateway/gateway:Gateway": "paid by the call",
     "gcp:artifactregistry/repository:Repository": "paid by the gigabyte kept: one image of the function",
+    "gcp:essentialcontacts/documentAiProcessor:DocumentAiProcessor": "$1.50 per 1,000 pages that are read",
     "gcp:eventarc/trigger:Trigger": "events of Google's own services are free; paid as Pub/Sub delivers",
     "gcp:firestore/database:Database": "paid by the read, the write and the gigabyte kept",
     "gcp:logging/metric:Metric": "paid by the sample; none is written while nobody calls",

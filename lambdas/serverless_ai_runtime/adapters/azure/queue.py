@@ -71,6 +71,10 @@ class StorageQueue:
     def send(self, body: Mapping[str, Any], delay_s: float, deadline: Deadline) -> None:
         _put(self._service, json.dumps(body).encode(), _seconds(delay_s), deadline)
 
+    def put(self, text: str, deadline: Deadline) -> None:
+        """A message as it was taken, e.g. a dead letter."""
+        _put(self._service, text.encode(), 0, deadline)
+
     def take(self, most: int, hidden_s: float, deadline: Deadline) -> list[Received]:
         """At most `most` messages (1 to 32), hidden from others for a while; none if none is there now."""
         query = f"numofmessages={min(most, MOST_MESSAGES)}&visibilitytimeout={max(1, _seconds(hidden_s))}"
