@@ -7,6 +7,8 @@ from importlib.metadata import EntryPoint, entry_points
 
 import click
 
+from serverless_ai_patterns.dead_letters.commands import dead_letters, redrive
+
 GROUP = "serverless_ai.commands"
 # What each command of the group needs, so that a base installation says how to get it.
 EXTRA = "local"
@@ -59,6 +61,9 @@ def models() -> None:
 
     print_models()
 
+
+main.add_command(dead_letters)
+main.add_command(redrive)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,6 +11,7 @@ from google_calls import id_token, push
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serverless_ai_local.gcp.services.document_event import event_data
 from serverless_ai_runtime.adapters.gcp import events
 from serverless_ai_runtime.adapters.gcp.arrivals import delivery
 from serverless_ai_runtime.adapters.gcp.looks import NOT_BEFORE, RENEWED
@@ -261,3 +262,33 @@ def test_nobody_can_put_a_message_off_for_ever(due: str) -> None:
     core = Core()
     assert post(worker(core), "/events", push(LOOK, attributes={NOT_BEFORE: due})) == 200
     assert len(core.seen) == 1
+
+
+# -- documents --------------------------------------------------------------------------------------------
+STAMP = "2026-11-26T20:15:30.000000Z"
+NOTE = {
+    "name": "projects/p/databases/d/documents/notes/1",
+    "fields": {"message": {"stringValue": "The lamp is lit."}},
+    "createTime": STAMP,
+    "updateTime": STAMP,
+}
+
+
+def test_a_written_document_becomes_an_item_that_its_version_names() -> None:
+    work = Work()
+    assert post(worker(work=work), "/ingress/firestore", event_data(NOTE, None)) == 200
+    item = {"source": "firestore", "id": f"notes/1@{STAMP}", "text": "The lamp is lit."}
+    assert work.sent == [{"item": item}]
+
+
+def test_a_deleted_document_is_done_with() -> None:
+    work = Work()
+    assert post(worker(work=work), "/ingress/firestore", event_data(None, NOTE)) == 200
+    assert work.sent == []
+
+
+@given(st.binary(min_size=1, max_size=60))
+def test_a_document_that_is_none_comes_again_until_it_is_a_dead_letter(body: bytes) -> None:
+    work = Work()
+    assert post(worker(work=work), "/ingress/firestore", body) in (200, 400)
+    assert all(set(message) == {"item"} for message in work.sent)

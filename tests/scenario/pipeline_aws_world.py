@@ -142,9 +142,8 @@ class PipelineAwsWorld:
         return letters
 
     def redrive(self, variant: str = "main") -> str:
-        return self._operate(
-            "redrive", self.outputs[f"{variant}_dead_letters"], self.outputs[f"{variant}_queue"]
-        )
+        letters, queue = (self.outputs[f"{variant}_{output}"] for output in ("dead_letters", "queue"))
+        return self._operate("redrive", letters, queue)
 
     def show_dead_letters(self, variant: str = "main") -> str:
         return self._operate("dead-letters", self.outputs[f"{variant}_dead_letters"], "--most", "50")

@@ -84,8 +84,12 @@ def test_a_thousand_troubled_uploads_are_all_accounted_for_by_name(
     # Announced at least once: after a crash between announcing and recording it, once more.
     assert sum(announced.values()) <= len(announced) + 2
 
+    shown = pipeline.show_dead_letters(VARIANT)
+    assert shown.count("refused_by_processor") == len(letters)
+    assert "in/" not in shown  # a message may be confidential
+
     work.mended.touch()
-    pipeline.redrive(VARIANT)
+    assert pipeline.redrive(VARIANT) == f"{len(letters)} messages put back\n"
     eventually(
         lambda: pipeline.results(VARIANT).keys() == work.files.keys(),
         within=90,

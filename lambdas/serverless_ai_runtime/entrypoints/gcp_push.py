@@ -18,6 +18,7 @@ from serverless_ai_runtime.adapters.gcp.arrivals import (
     MESSAGE_SOURCES,
     delivery,
     from_audit_log,
+    from_document,
     from_message,
     from_upload,
 )
@@ -104,7 +105,7 @@ class PushWorker:
         return DONE
 
     def _message(self, source: str, request: Request) -> dict[str, Any] | None:
-        """As it goes on the topic; None for an upload that the filter leaves out."""
+        """As it goes on the topic; None for an upload that the filter leaves out, and for a deletion."""
         if source in MESSAGE_SOURCES:
             return from_message(source, parse(request.body))
         if source == "upload":
@@ -113,6 +114,8 @@ class PushWorker:
                 raise UnknownEventError(f"an upload must be an event {FINALIZED}, got {kind!r}")
             message = from_upload(request.body)
             return message if self._wanted(message["upload"]) else None
+        if source == "firestore":
+            return from_document(request.body)
         if source == "audit":
             return from_audit_log(request.headers.get("ce-id", ""), request.body)
         raise UnknownEventError(f"{source!r} is no source of this pipeline")

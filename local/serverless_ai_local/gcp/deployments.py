@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 import threading
+from collections.abc import Callable
 from typing import Any, Final
 
 from serverless_ai_local.admin import AdminCall, AdminError, AdminRoutes
@@ -25,8 +26,17 @@ _FIELDS: Final = ("token", "project", "region", "inputs", "content", "uid")
 class Deployments:
     """Changes one resource at a time, as the registry of one cloud."""
 
-    def __init__(self, registry: Registry, authority: Authority, secrets: SecretManager, url: str) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        authority: Authority,
+        secrets: SecretManager,
+        url: str,
+        made: Callable[[Deployed], None],
+    ) -> None:
+        """`made` hears of everything that is new."""
         self._registry, self._authority, self._secrets, self._url = registry, authority, secrets, url
+        self._made = made
         self._lock = threading.Lock()
 
     def routes(self) -> AdminRoutes:
@@ -57,6 +67,7 @@ class Deployments:
                 content=base64.b64decode(given.get("content", "")),
             )
             self._registry.put(deployed)
+        self._made(deployed)
         return {"id": name, "uid": setting.uid, "outputs": row.answer(setting, inputs)}
 
     def _update(self, given: dict[str, Any]) -> dict[str, Any]:

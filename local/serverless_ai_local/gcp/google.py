@@ -22,7 +22,7 @@ from serverless_ai_local.gcp.errors import RpcError, invalid, not_offered, reply
 from serverless_ai_local.gcp.gateway.front import PATH as GATEWAY
 from serverless_ai_local.gcp.gateway.front import GatewayFront
 from serverless_ai_local.gcp.iam.authority import Authority
-from serverless_ai_local.gcp.registry import Registry
+from serverless_ai_local.gcp.registry import Deployed, Registry
 from serverless_ai_local.gcp.run.fleet import Fleet
 from serverless_ai_local.gcp.run.front import PATH as RUN
 from serverless_ai_local.gcp.run.front import RunFront
@@ -32,6 +32,7 @@ from serverless_ai_local.gcp.services.delivery import Deliveries
 from serverless_ai_local.gcp.services.eventarc import Eventarc
 from serverless_ai_local.gcp.services.firestore import PATH as FIRESTORE
 from serverless_ai_local.gcp.services.firestore import Firestore
+from serverless_ai_local.gcp.services.happenings import call_recorded
 from serverless_ai_local.gcp.services.pubsub import PATH as PUBSUB
 from serverless_ai_local.gcp.services.pubsub import PubSub
 from serverless_ai_local.gcp.services.scheduler import Scheduler
@@ -78,10 +79,16 @@ class Google:
         self._storage = Storage(self._registry, authority)
         self._ai = AiServices(self._registry, authority, self._storage, ContentReader())
         self._eventarc = Eventarc(
-            self._registry, authority, self._tokens, self._storage, url=url, retry_s=retry_seconds()
+            self._registry,
+            authority,
+            self._tokens,
+            self._storage,
+            self._firestore,
+            url=url,
+            retry_s=retry_seconds(),
         )
         self._gateway = GatewayFront(self._registry, self._tokens, self._fleet.logs)
-        self._deployments = Deployments(self._registry, authority, self._secrets, url)
+        self._deployments = Deployments(self._registry, authority, self._secrets, url, self._recorded)
         self._stopped = threading.Event()
 
     @staticmethod
@@ -157,6 +164,12 @@ class Google:
     def _objects(self, found: re.Match[str], sent: Sent) -> Response:
         headers = {name.lower(): value for name, value in sent.headers}
         return self._storage(self._tokens.caller(headers.get("authorization", "")), sent, found)
+
+    def _recorded(self, made: Deployed) -> None:
+        """Cloud Audit Logs tell of what the administrator makes."""
+        happening = call_recorded(made)
+        if happening is not None:
+            self._eventarc.tell(happening)
 
     def _id_token(self, call: AdminCall) -> dict[str, str]:
         """An ID token of any person or account, as `gcloud auth print-identity-token` gives one."""

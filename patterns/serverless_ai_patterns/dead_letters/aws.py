@@ -20,6 +20,7 @@ _SHAPE: Final = "https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
 _REGION: Final = re.compile(r"sqs\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
 _TARGET: Final = "AmazonSQS"
 _POLL_S: Final = 0.5
+_HIDDEN_S: Final = 60
 _MOST: Final = 10
 """That one call of ReceiveMessage gives."""
 
@@ -40,20 +41,25 @@ class SqsDeadLetterQueue:
         self._service = Service(aws, "SQS", f"{place.scheme}://{place.netloc}", "sqs")
 
     def look(self, most: int) -> list[DeadLetter]:
-        letters: dict[str, DeadLetter] = {}
-        while len(letters) < most:
+        found: list[Mapping[str, Any]] = []
+        while len(found) < most:
             request = {
                 "QueueUrl": self._dead,
-                "MaxNumberOfMessages": min(_MOST, most - len(letters)),
+                "MaxNumberOfMessages": min(_MOST, most - len(found)),
                 "MessageAttributeNames": ["All"],
-                # Long enough that the next call gives others; then they can be seen again.
-                "VisibilityTimeout": 5,
+                "VisibilityTimeout": _HIDDEN_S,  # so that the next call gives others
             }
             messages = self._call("ReceiveMessage", request).get("Messages") or ()
             if not messages:
                 break
-            letters.update({str(one["MessageId"]): _letter(one) for one in messages})
-        return list(letters.values())
+            found += messages
+        for start in range(0, len(found), _MOST):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": one["ReceiptHandle"], "VisibilityTimeout": 0}
+                for number, one in enumerate(found[start : start + _MOST])
+            ]
+            self._call("ChangeMessageVisibilityBatch", {"QueueUrl": self._dead, "Entries": entries})
+        return [_letter(one) for one in found]
 
     def redrive(self, moved: Callable[[int], None]) -> int:
         source, destination = self._arn(self._dead), self._arn(self._queue)

@@ -13,7 +13,7 @@ from serverless_ai_patterns.gcp import ai, events
 from serverless_ai_patterns.gcp.function_llm import MAX_RETENTION_DAYS, THREADS
 from serverless_ai_patterns.models import Model
 from serverless_ai_patterns.unix_cron import unix_cron
-from serverless_ai_runtime.adapters.gcp.arrivals import AUDIT_LOG, FINALIZED, INGRESS
+from serverless_ai_runtime.adapters.gcp.arrivals import AUDIT_LOG, FINALIZED, INGRESS, WRITTEN
 from serverless_ai_runtime.config import to_env
 from serverless_ai_runtime.config_event_pipeline import GcpPipelineEdge
 
@@ -42,12 +42,10 @@ _APIS: Final[tuple[str, ...]] = (
 
 
 def check(settings: EventPipelineSettings) -> None:
-    """Raise ValueError for a setting that Google Cloud cannot have, or that is not there yet."""
+    """Raise ValueError for a setting that Google Cloud cannot have."""
     sources = settings.sources
     if sources.devices:
         raise ValueError("Sources.devices must be left out on Google Cloud: it is a source of Azure")
-    if sources.firestore:
-        raise ValueError("Sources.firestore is not there yet")
     if sources.schedule is not None:
         unix_cron(sources.schedule, cloud="Google Cloud")
     if sources.bus_filter is not None:
@@ -67,7 +65,7 @@ def apis(settings: EventPipelineSettings) -> list[str]:
     if settings.uses_model:
         needed.add("aiplatform.googleapis.com")
     needed.update(ai.APIS.get(settings.processor_name, ()))
-    if settings.sources.uploads or settings.sources.audit_log:
+    if settings.sources.uploads or settings.sources.audit_log or settings.sources.firestore:
         needed.add("eventarc.googleapis.com")
     if settings.sources.schedule:
         needed.add("cloudscheduler.googleapis.com")
@@ -91,6 +89,11 @@ def attributes_filter(attributes: Mapping[str, Any]) -> str:
 def upload_criteria(bucket: str) -> dict[str, str]:
     """What Eventarc delivers: new content of objects of this bucket."""
     return {"type": FINALIZED, "bucket": bucket}
+
+
+def document_criteria(collection: str, database: str) -> dict[str, str]:
+    """What Eventarc delivers: documents of `collection`, written, replaced or deleted."""
+    return {"type": WRITTEN, "database": database, "document": f"{collection}/{{document}}"}
 
 
 def audit_criteria(service: str, method: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,7 +30,7 @@ from serverless_ai_pulumi.gcp._permissions import grants
 from serverless_ai_pulumi.gcp._place import place_of
 from serverless_ai_pulumi.gcp._pubsub import dead_letters, subscription, topic
 from serverless_ai_pulumi.gcp._services import enabled
-from serverless_ai_pulumi.gcp._triggers import receives, storage_publishes, trigger
+from serverless_ai_pulumi.gcp._triggers import Wanted, storage_publishes, triggers
 from serverless_ai_pulumi.gcp.outputs import outputs
 
 PATTERN = "event_pipeline"
@@ -48,6 +47,7 @@ class EventPipeline(pulumi.ComponentResource):
     - `vpc`: a subnetwork that the function's calls leave by.
     - `key`: the name of a KMS key in the region, which the service agents of the services that encrypt with
       it must be allowed to use.
+    - `firestore_database`: where the documents of `Sources.firestore` are written, in the same region.
     - `deletion_protection=False` lets the database go with the stack: it holds records only.
 
     Raises ValueError for settings that Google Cloud cannot have, and for a topic that they have no use for.
@@ -74,7 +74,7 @@ class EventPipeline(pulumi.ComponentResource):
     topic: gcp.pubsub.Topic | None
     bus: gcp.pubsub.Topic | None
     triggers: dict[str, gcp.eventarc.Trigger]
-    """By source: upload, audit."""
+    """By source: upload, firestore, audit."""
     rules: dict[str, gcp.pubsub.Subscription]
     """By source: topic, bus, schedule."""
     schedule: gcp.cloudscheduler.Job | None
@@ -90,6 +90,7 @@ class EventPipeline(pulumi.ComponentResource):
         topic: gcp.pubsub.Topic | None = None,
         vpc: VpcPlacement | None = None,
         key: pulumi.Input[str] | None = None,
+        firestore_database: pulumi.Input[str] = "(default)",
         force_destroy: bool = False,
         deletion_protection: bool = True,
         opts: pulumi.ResourceOptions | None = None,
@@ -103,6 +104,7 @@ class EventPipeline(pulumi.ComponentResource):
             warn_of_old_model(self, self.model, datetime.now(UTC).date())
         self.settings = settings
         self._name, self._key, self._place = name, key, place_of(self)
+        self._documents_in = firestore_database
         apis = enabled(name, shared.apis(settings), opts=pulumi.ResourceOptions(parent=self))
         self._child = pulumi.ResourceOptions(parent=self, depends_on=apis)
 
@@ -278,16 +280,34 @@ class EventPipeline(pulumi.ComponentResource):
         ring = self._pushed("bell" if self._waiting else "work", self.queue, events.PATH)
         self.work = self._waiting or ring
 
-    def _make_sources(self, given: gcp.pubsub.Topic | None) -> None:
-        name, sources = self._name, self.settings.sources
-        self.triggers, self.rules = {}, {}
-        self.topic = self.bus = self.schedule = None
+    def _wanted(self) -> dict[str, Wanted]:
+        """What Eventarc delivers, by source."""
+        sources, wanted = self.settings.sources, dict[str, Wanted]()
         if self.uploads is not None:
-            tells = storage_publishes(name, self._place, opts=self._child)
-            self._make_trigger("upload", self.uploads.name.apply(shared.upload_criteria), after=tells)
+            tells = storage_publishes(self._name, self._place, opts=self._child)
+            wanted["upload"] = Wanted(self.uploads.name.apply(shared.upload_criteria), after=tells)
+        collection = sources.firestore
+        if collection is not None:
+            database = pulumi.Output.from_input(self._documents_in)
+            criteria = database.apply(lambda name: shared.document_criteria(collection, name))
+            wanted["firestore"] = Wanted(criteria, content_type="application/protobuf")
         if sources.audit_log is not None:
             log = sources.audit_log
-            self._make_trigger("audit", shared.audit_criteria(log.service, log.method))
+            wanted["audit"] = Wanted(shared.audit_criteria(log.service, log.method))
+        return wanted
+
+    def _make_sources(self, given: gcp.pubsub.Topic | None) -> None:
+        name, sources = self._name, self.settings.sources
+        self.triggers = triggers(
+            name,
+            self._wanted(),
+            function=self.function,
+            deliverer=self._deliverer,
+            place=self._place,
+            opts=self._child,
+        )
+        self.rules = {}
+        self.topic = self.bus = self.schedule = None
         if sources.topic is not None:
             self.topic = given or topic(name, "topic", key=self._key, opts=self._child)
             passes = shared.attributes_filter(sources.topic)
@@ -309,27 +329,6 @@ class EventPipeline(pulumi.ComponentResource):
                 region=self._place.region,
                 opts=self._child,
             )
-
-    def _make_trigger(
-        self,
-        source: str,
-        criteria: pulumi.Input[Mapping[str, str]],
-        *,
-        after: pulumi.Resource | None = None,
-    ) -> None:
-        if not self.triggers:
-            self._receives = receives(self._name, self._deliverer, self._place, opts=self._child)
-        needed = [self._receives, *([after] if after else [])]
-        self.triggers[source] = trigger(
-            self._name,
-            source,
-            criteria,
-            function=self.function,
-            path=shared.ingress(source),
-            deliverer=self._deliverer,
-            place=self._place,
-            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=needed)),
-        )
 
     def _make_observability(self) -> None:
         name, service = self._name, unique(self._name)

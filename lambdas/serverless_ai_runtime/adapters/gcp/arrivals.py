@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from serverless_ai_runtime.adapters.gcp import events
+from serverless_ai_runtime.adapters.gcp.documents import written
+from serverless_ai_runtime.adapters.gcp.protobuf import WireError
 from serverless_ai_runtime.adapters.messages import message, parsed
 from serverless_ai_runtime.core.event_pipeline.ports import MESSAGE, OBJECT, Delivery, Item, JobNews
 from serverless_ai_runtime.core.objects import ObjectRef
@@ -62,6 +64,21 @@ def from_upload(body: bytes) -> dict[str, Any]:
         }
     except (KeyError, ValueError, TypeError) as error:
         raise UnknownEventError(f"an event {FINALIZED} without {error}") from None
+
+
+def from_document(body: bytes) -> dict[str, Any] | None:
+    """A written document as a message of our own; None for one that was deleted. Raises `UnknownEventError`.
+
+    Each version of it is an item of its own.
+    """
+    try:
+        document = written(body)
+    except WireError as error:
+        raise UnknownEventError(f"an event {WRITTEN} with {error}") from None
+    if document is None:
+        return None
+    id_ = f"{document.name.partition('/documents/')[2]}@{document.updated}"
+    return {ITEM: {"source": "firestore", "id": id_, "text": event_message(document.fields)}}
 
 
 def from_audit_log(event_id: str, body: bytes) -> dict[str, Any]:

@@ -6,11 +6,9 @@ from typing import Any, Final
 
 from serverless_ai_local.gcp import types
 from serverless_ai_local.gcp.resources.row import ResourceError, Row, Setting, Values, found, nested
+from serverless_ai_local.gcp.services.happenings import AUDIT_LOG, FINALIZED, WRITTEN
 
-TYPES: Final = (
-    "google.cloud.storage.object.v1.finalized",
-    "google.cloud.audit.log.v1.written",
-)
+TYPES: Final = (FINALIZED, AUDIT_LOG, WRITTEN)
 """Of events that can be asked for here."""
 
 
@@ -19,7 +17,9 @@ def _check(setting: Setting, inputs: Values) -> None:
     said = {one["attribute"]: one["value"] for one in criteria}
     if said.get("type") not in TYPES:
         raise ResourceError(f"matching_criterias: the type must be one of {', '.join(TYPES)} here")
-    if said["type"] == TYPES[0]:
+    if said["type"] == WRITTEN:
+        _check_database(setting, said.get("database", "(default)"), inputs)
+    if said["type"] == FINALIZED:
         bucket = found(setting, types.BUCKET, said.get("bucket", ""), "Bucket")
         where = str(bucket.inputs["location"]).lower()
         if where != inputs["location"].lower():
@@ -28,6 +28,15 @@ def _check(setting: Setting, inputs: Values) -> None:
     names = [one.inputs["name"] for one in setting.registry.all(types.FUNCTION)]
     if service["service"] not in names:
         raise ResourceError(f"Cloud Run service {service['service']} was not found")
+
+
+def _check_database(setting: Setting, name: str, inputs: Values) -> None:
+    database = found(setting, types.DATABASE, f"projects/{setting.project}/databases/{name}", "Database")
+    where = str(database.inputs["locationId"])
+    if where != inputs["location"]:
+        raise ResourceError(f"Database {name} is in {where}: its trigger must be in the same location")
+    if inputs.get("eventDataContentType") != "application/protobuf":
+        raise ResourceError("event_data_content_type must be application/protobuf for documents")
 
 
 ROWS: Final = (

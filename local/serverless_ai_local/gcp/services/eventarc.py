@@ -1,14 +1,10 @@
-"""Eventarc: what buckets tell of themselves, as CloudEvents to the functions of triggers that match."""
+"""Eventarc: what services tell of themselves, as CloudEvents to the functions of triggers that match."""
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
-import uuid
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from serverless_ai_local.admin import AdminCall, AdminRoutes
@@ -17,11 +13,13 @@ from serverless_ai_local.gcp.iam.authority import Authority, Principal
 from serverless_ai_local.gcp.registry import Deployed, Registry
 from serverless_ai_local.gcp.resources.functions import PATH
 from serverless_ai_local.gcp.services.delivery import ACKNOWLEDGED, post
-from serverless_ai_local.gcp.services.storage import Storage, Stored
+from serverless_ai_local.gcp.services.documents import Document
+from serverless_ai_local.gcp.services.firestore import Firestore
+from serverless_ai_local.gcp.services.happenings import Happening, document_written, object_finalized
+from serverless_ai_local.gcp.services.storage import Storage
 from serverless_ai_local.gcp.tokens import GoogleTokens
 from serverless_ai_local.shuffle import Shuffle
 
-FINALIZED: Final = "google.cloud.storage.object.v1.finalized"
 SERVICE: Final = "eventarc.googleapis.com"
 RECEIVE: Final = "eventarc.events.receiveEvent"
 PUBLISH: Final = "pubsub.topics.publish"
@@ -30,9 +28,6 @@ ATTEMPTS: Final = 8
 """Here; Eventarc goes on for a day."""
 TIMEOUT_S: Final = 60.0
 _log = logging.getLogger(__name__)
-
-Event = tuple[Mapping[str, str], bytes]
-"""Headers and body of a CloudEvent in binary mode."""
 
 
 class Eventarc:
@@ -44,6 +39,7 @@ class Eventarc:
         authority: Authority,
         tokens: GoogleTokens,
         storage: Storage,
+        firestore: Firestore,
         *,
         url: str,
         retry_s: float,
@@ -54,40 +50,47 @@ class Eventarc:
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="eventarc")
         self._stopped = threading.Event()
         self._lock = threading.Lock()
-        self._held: list[Stored] | None = None
-        storage.finalized.append(self._finalized)
+        self._held: list[Happening] | None = None
+        storage.finalized.append(lambda stored: self.tell(object_finalized(stored)))
+        firestore.written.append(self._written)
 
     def routes(self) -> AdminRoutes:
-        """Hold what buckets tell from now on; deliver it in a random order, a share of it twice."""
+        """Hold what is told from now on; deliver it in a random order, a share of it twice."""
         return {("POST", "events/hold"): self._hold, ("POST", "events/release"): self._release}
 
     def stop(self) -> None:
         self._stopped.set()
         self._workers.shutdown(wait=False, cancel_futures=True)
 
-    def _finalized(self, stored: Stored) -> None:
+    def _written(
+        self, database: Deployed, name: str, before: Document | None, after: Document | None
+    ) -> None:
+        self.tell(document_written(database, name, before, after))
+
+    def tell(self, happening: Happening) -> None:
+        """Deliver it to all triggers that ask for it, or hold it."""
         with self._lock:
             if self._held is not None:
-                self._held.append(stored)
+                self._held.append(happening)
                 return
-        self._tell(stored)
+        self._tell(happening)
 
-    def _tell(self, stored: Stored) -> None:
-        agent = Principal(email=project.agent("storage.googleapis.com"))
-        said = {"type": FINALIZED, "bucket": stored.bucket}
-        event = _cloud_event(stored)
+    def _tell(self, happening: Happening) -> None:
         for trigger in self._registry.all(types.TRIGGER):
-            if not all(
-                said.get(one["attribute"]) == one["value"] for one in trigger.inputs["matchingCriterias"]
-            ):
+            if not happening.fits(trigger.inputs["matchingCriterias"]):
                 continue
-            place = f"projects/{trigger.project}"
-            if self._authority.allows(agent, PUBLISH, place, service="pubsub.googleapis.com"):
-                self._workers.submit(self._deliver, trigger.uid, event, 1)
+            if self._may_publish(happening, f"projects/{trigger.project}"):
+                self._workers.submit(self._deliver, trigger.uid, happening, 1)
             else:
-                _log.warning("%s: Cloud Storage's account may not publish: the event is lost", trigger.id)
+                _log.warning("%s: %s may not publish: the event is lost", trigger.id, happening.by_pubsub)
 
-    def _deliver(self, uid: str, event: Event, attempt: int) -> None:
+    def _may_publish(self, happening: Happening, place: str) -> bool:
+        if not happening.by_pubsub:
+            return True
+        agent = Principal(email=project.agent(happening.by_pubsub))
+        return self._authority.allows(agent, PUBLISH, place, service="pubsub.googleapis.com")
+
+    def _deliver(self, uid: str, event: Happening, attempt: int) -> None:
         try:
             trigger = self._registry.by_uid(uid)
         except LookupError:
@@ -107,11 +110,11 @@ class Eventarc:
         timer.daemon = True
         timer.start()
 
-    def _again(self, uid: str, event: Event, attempt: int) -> None:
+    def _again(self, uid: str, event: Happening, attempt: int) -> None:
         if not self._stopped.is_set():
             self._workers.submit(self._deliver, uid, event, attempt)
 
-    def _post(self, trigger: Deployed, event: Event) -> int:
+    def _post(self, trigger: Deployed, event: Happening) -> int:
         account = str(trigger.inputs["serviceAccount"])
         who = Principal(email=account)
         if not self._authority.allows(who, RECEIVE, f"projects/{trigger.project}", service=SERVICE):
@@ -119,13 +122,13 @@ class Eventarc:
         service = trigger.inputs["destination"]["cloudRunService"]
         base = f"{self._url}{PATH}/{service.get('region', trigger.region)}/{service['service']}"
         token = self._tokens.id_token(account, base)
-        headers = {**event[0], "authorization": f"Bearer {token}"}
-        return post(base + service.get("path", "/"), event[1], headers, TIMEOUT_S)
+        headers = {**event.headers, "authorization": f"Bearer {token}"}
+        return post(base + service.get("path", "/"), event.body, headers, TIMEOUT_S)
 
     def _hold(self, call: AdminCall) -> dict[str, Any]:
         triggers = self._registry.all(types.TRIGGER)
         if not triggers:
-            raise LookupError("no trigger of Google Cloud takes what buckets tell")
+            raise LookupError("no trigger of Google Cloud takes events")
         with self._lock:
             self._held = self._held or []
         return {"triggers": [one.id for one in triggers]}
@@ -137,20 +140,6 @@ class Eventarc:
         if held is None:
             raise LookupError("no events are held")
         deliveries = wish.deliveries(held)
-        for stored in deliveries:
-            self._tell(stored)
+        for happening in deliveries:
+            self._tell(happening)
         return {"events": len(held), "deliveries": len(deliveries)}
-
-
-def _cloud_event(stored: Stored) -> Event:
-    """Source of the form: https://cloud.google.com/eventarc/docs/cloudevents, read 2026-11."""
-    headers = {
-        "content-type": "application/json",
-        "ce-specversion": "1.0",
-        "ce-id": str(uuid.uuid4()),
-        "ce-type": FINALIZED,
-        "ce-source": f"//storage.googleapis.com/projects/_/buckets/{stored.bucket}",
-        "ce-bucket": stored.bucket,
-        "ce-time": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
-    }
-    return headers, json.dumps(stored.wire()).encode()

@@ -34,6 +34,10 @@ MAX_BYTES: Final = 1024 * 1024 - 4
 """Of a document."""
 
 
+Told = Callable[[Deployed, str, Document | None, Document | None], None]
+"""Database, name, the document before and after."""
+
+
 class Firestore:
     """The databases that are deployed now; a deleted one takes its documents along."""
 
@@ -44,6 +48,8 @@ class Firestore:
         self._documents: dict[str, dict[str, Document]] = {}
         self._last = datetime.fromtimestamp(0, UTC)
         self._lock = threading.Lock()
+        self.written: list[Told] = []
+        """Each is told of every write, once it is done."""
 
     def __call__(self, who: Principal, method: str, found: re.Match[str], body: Mapping[str, Any]) -> Any:
         """The answer to a request whose path matched `PATH`; raises `RpcError`."""
@@ -122,7 +128,20 @@ class Firestore:
                 self._authority.require(who, permission, name, service=SERVICE)
         documents = self._there(name, database)
         with self._lock:
-            return self._written(documents, writes)
+            before = {write.name: documents.get(write.name) for write in writes}
+            answer = self._written(documents, writes)
+            after = {name: documents.get(name) for name in before}
+        if database is not None:
+            self._tell(database, before, after)
+        return answer
+
+    def _tell(
+        self, database: Deployed, before: Mapping[str, Document | None], after: Mapping[str, Document | None]
+    ) -> None:
+        for name, document in after.items():
+            if document is not before[name]:
+                for told in self.written:
+                    told(database, name, before[name], document)
 
     def _written(self, documents: dict[str, Document], writes: Sequence[Write]) -> dict[str, Any]:
         """All of them or none. Holds the lock."""
