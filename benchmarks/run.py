@@ -1,4 +1,4 @@
-"""`make bench`: cold starts beside a bare HTTP call and the usual SDKs, sizes of zips, time of a synth.
+"""`make bench`: cold starts beside a bare HTTP call and the usual SDKs, documents beside a loop, synth.
 
 Prints tables and writes build/bench.json. With --gate the exit code is 1 when a promise is missed.
 """
@@ -17,11 +17,14 @@ from measure import By, FailedError, Result
 from report import Gate, gates_table, times_table, write
 from rich.console import Console
 from synth import EMPTY, synths
+from throughput import LOOP, PIPELINE, throughput
+from throughput import PATTERN as PIPELINE_PATTERN
 
 from serverless_ai_patterns import bundle
 
 OUTPUT: Final = Path(__file__).parents[1] / "build" / "bench.json"
 MOST_OF_FLOOR: Final = 2.0
+MOST_OF_LOOP: Final = 1.0
 MOST_BYTES: Final = 200_000
 BUSY: Final = 1.25
 
@@ -36,6 +39,7 @@ def main(arguments: Sequence[str] | None = None, clouds: Sequence[Cloud] = CLOUD
     try:
         cold = cold_starts(clouds, archives, options.rounds)
         synth = synths(options.synth_rounds) if options.synth_rounds else {}
+        documents = _documents(options.pipeline_rounds) if options.pipeline_rounds else {}
     except FailedError as error:
         console.print(str(error), style="red", markup=False)
         return 2
@@ -44,12 +48,17 @@ def main(arguments: Sequence[str] | None = None, clouds: Sequence[Cloud] = CLOUD
         bases = {"floor": FLOOR, "peer": peer_name(cloud)}
         title = f"{cloud.title}: process start to first answer"
         console.print(times_table(title, cold[cloud.name], bases, by, _calls(cloud)))
+    if documents:
+        of_loop = documents[PIPELINE].ratio(documents[LOOP], by)
+        gates.append(Gate("Event pipeline: a document / plain boto3 loop", of_loop, MOST_OF_LOOP))
+        title = "Event pipeline on AWS: own work for one document"
+        console.print(times_table(title, documents, {"loop": LOOP}, by, "Both make the same 9 HTTP calls."))
     if synth:
         console.print(times_table("cdk synth", synth, {"empty": EMPTY}, by))
     console.print(gates_table(gates, by))
     if by is By.WALL and any(busy(results) for results in cold.values()):
         console.print("The machine was busy with other things: compare with --by cpu, or measure later.")
-    results = cold | ({"synth": synth} if synth else {})
+    results = cold | ({"synth": synth} if synth else {}) | ({"documents": documents} if documents else {})
     write(options.output, results, gates, rounds=options.rounds, by=by)
     return int(options.gate and not all(gate.kept for gate in gates))
 
@@ -63,6 +72,10 @@ def promises(cloud: Cloud, cold: Mapping[str, Result], zip_bytes: int, by: By) -
         Gate(f"{cloud.title}: cold start / {cloud.peer.distribution}", of_peer, cloud.peer.most),
         Gate(f"{cloud.title}: bytes of the zip", zip_bytes, MOST_BYTES),
     ]
+
+
+def _documents(rounds: int) -> dict[str, Result]:
+    return throughput(bundle.zip_bytes(PIPELINE_PATTERN, "aws"), rounds)
 
 
 def busy(cold: Mapping[str, Result]) -> bool:
@@ -85,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     option = parser.add_argument
     option("--rounds", type=_whole(1), default=15, help="interleaved rounds of the cold start")
     option("--synth-rounds", type=_whole(0), default=3, help="rounds of `cdk synth`; 0 leaves it out")
+    option("--pipeline-rounds", type=_whole(0), default=5, help="rounds of the pipeline; 0 leaves it out")
     option("--cloud", action="append", choices=_NAMES, help="one of them; again for more (default: all)")
     option("--by", choices=[by.value for by in By], default=By.WALL.value, help="times to compare by")
     option("--output", type=Path, default=OUTPUT, help="where the numbers go as JSON")

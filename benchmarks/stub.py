@@ -15,6 +15,7 @@ ANSWER: Final = "It keeps what could not be processed."
 
 class Reply(NamedTuple):
     body: Any
+    """Text as it stands, anything else as JSON."""
     status: int = 200
 
 
@@ -30,6 +31,21 @@ _BEDROCK: Final = {
     "POST / *.GetItem": Reply({}),
     "POST / *.PutItem": Reply({}),
     "POST / *.UpdateItem": Reply({"Attributes": {"count": {"N": "1"}}}),
+}
+SUMMARY: Final = {"results": [{"id": "1", "summary": ANSWER}]}
+_PIPELINE: Final = {
+    "POST /model/summaries/converse": Reply(
+        {
+            "output": {"message": {"role": "assistant", "content": [{"text": json.dumps(SUMMARY)}]}},
+            "stopReason": "end_turn",
+            "usage": {"inputTokens": 20, "outputTokens": 8, "totalTokens": 28},
+            "metrics": {"latencyMs": 1},
+        }
+    ),
+    "POST / AWSEvents.PutEvents": Reply({"FailedEntryCount": 0, "Entries": [{"EventId": "stub"}]}),
+    "GET /uploads/*": Reply("A bell rings at noon. It is loud."),
+    "HEAD /results/*": Reply("", 404),
+    "PUT /results/*": Reply(""),
 }
 _AZURE: Final = {
     "GET /MSI/token": Reply({"access_token": "stub", "expires_on": "4102444800"}),
@@ -66,7 +82,7 @@ _GOOGLE: Final = {
     "POST /v1/*:batchGet": Reply([{"missing": "stub", "readTime": "2026-01-01T00:00:00Z"}]),
     "POST /v1/*:commit": Reply({"writeResults": [{"updateTime": "2026-01-01T00:00:00Z"}]}),
 }
-ROUTES: Final[dict[str, Reply]] = {**_BEDROCK, **_AZURE, **_GOOGLE}
+ROUTES: Final[dict[str, Reply]] = {**_PIPELINE, **_BEDROCK, **_AZURE, **_GOOGLE}
 """Method, path and operation (of an AWS JSON protocol) as a pattern -> what is answered."""
 
 
@@ -91,19 +107,26 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
 
+    def handle_expect_100(self) -> bool:
+        """Let the body come at once: whoever asks first waits for a second."""
+        going_on = super().handle_expect_100()
+        self.wfile.flush()
+        return going_on
+
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         content, status = reply_to(self.command, self.path, self.headers.get("X-Amz-Target", ""))
-        body = json.dumps(content).encode()
+        body = (content if isinstance(content, str) else json.dumps(content)).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("ETag", '"stub"')
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
         self.wfile.flush()
 
-    do_GET = do_POST = do_PATCH = _answer  # noqa: N815 - names of the base class
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = _answer  # noqa: N815 - names of the base class
 
     def log_message(self, format: str, *_: Any) -> None:  # noqa: A002 - name of the base class
         """Keep the terminal for the tables."""

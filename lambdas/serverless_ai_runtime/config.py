@@ -203,10 +203,14 @@ def aws(env: Mapping[str, str] | None = None) -> AwsConfig:
     )
 
 
+_SDK_NAMES = {"events": "EVENTBRIDGE"}
+"""Services that the SDKs name otherwise than their hosts."""
+
+
 def aws_endpoint(service: str, host: str, env: Mapping[str, str] | None = None) -> str:
     """Base URL of a service: AWS_ENDPOINT_URL_<SERVICE>, else AWS_ENDPOINT_URL, else https://`host`."""
     source = os.environ if env is None else env
-    own = source.get("AWS_ENDPOINT_URL_" + service.upper().replace("-", "_"))
+    own = source.get("AWS_ENDPOINT_URL_" + _SDK_NAMES.get(service, service.upper().replace("-", "_")))
     return (own or source.get("AWS_ENDPOINT_URL") or "https://" + host).rstrip("/")
 
 

@@ -39,7 +39,8 @@ class RunningCloud:
     state_dir: Path
 
     def env(self) -> dict[str, str]:
-        """Variables that point aws, boto3 and cdk at this cloud, and nothing at AWS."""
+        """Variables that point aws, boto3, cdk and Google's libraries at this cloud, and nothing elsewhere."""
+        host = self.url.partition("://")[2]
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ENDPOINT_URL_S3": self.url,
@@ -48,6 +49,9 @@ class RunningCloud:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "FIRESTORE_EMULATOR_HOST": host,
+            "PUBSUB_EMULATOR_HOST": host,
+            "STORAGE_EMULATOR_HOST": self.url,
         }
 
     def client(self, service: str, credentials: Credentials | None = None) -> Any:

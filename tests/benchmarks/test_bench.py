@@ -23,7 +23,9 @@ def bench(tmp_path: Path) -> Run:
     output = tmp_path / "bench.json"
 
     def run(*arguments: str, clouds: tuple[Cloud, ...] = CLOUDS) -> tuple[int, dict[str, Any]]:
-        code = main([*arguments, "--synth-rounds", "0", "--output", str(output)], clouds)
+        code = main(
+            [*arguments, "--synth-rounds", "0", "--pipeline-rounds", "0", "--output", str(output)], clouds
+        )
         return code, json.loads(output.read_text()) if output.exists() else {}
 
     return run

@@ -143,7 +143,6 @@ def test_a_topic_can_be_shared_and_is_refused_where_nothing_is_taken_from_it(dep
     ("sources", "words"),
     [
         (Sources(devices=True), "Sources.devices must be left out on Google Cloud"),
-        (Sources(firestore="orders"), "Sources.firestore is not there yet"),
         (Sources(topic={"kind": ["x" * 300]}), "Sources.topic is too long: Pub/Sub takes 256 bytes"),
         (Sources(schedule="at(2026-11-24T12:00:00)"), "Google Cloud"),
         (Sources(bus_filter={"detail": {"n": [1]}}), "cannot be matched on Google Cloud"),
