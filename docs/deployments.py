@@ -29,7 +29,9 @@ EVERYTHING: Final[Mapping[str, Mapping[str, str]]] = {
         '"schedule": "rate(1 day)", "bus_filter": {"source": ["shop"]}}}',
         "azure": '{"processor": {"ocr": {}}, "sources": {"topic": {"kind": ["invoice"]}, "devices": true, '
         '"schedule": "rate(1 day)", "bus_filter": {"source": ["shop"]}}}',
-        "gcp": '{"batching": {"size": 10, "wait_s": 2}, "sources": {"topic": {"kind": ["invoice"]}, '
+        "gcp": '{"processor": {"ocr": {}}, "sources": {"topic": {"kind": ["invoice"]}, '
+        '"audit_log": {"service": "pubsub.googleapis.com", '
+        '"method": "google.pubsub.v1.Publisher.CreateTopic"}, '
         '"schedule": "rate(1 day)", "bus_filter": {"source": ["shop"]}}}',
     },
 }

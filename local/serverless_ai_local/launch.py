@@ -39,7 +39,7 @@ class RunningCloud:
     state_dir: Path
 
     def env(self) -> dict[str, str]:
-        """Variables that point aws, boto3, cdk and Google's libraries at this cloud, and nothing elsewhere."""
+        """Variables that point aws, boto3, cdk and Google's libraries at this cloud alone."""
         host = self.url.partition("://")[2]
         return {
             "AWS_ENDPOINT_URL": self.url,

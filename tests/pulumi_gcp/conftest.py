@@ -12,6 +12,7 @@ from serverless_ai_patterns.event_pipeline import (
     AuditLog,
     Batching,
     EventPipelineSettings,
+    Ocr,
     Results,
     Sources,
     Uploads,
@@ -74,6 +75,12 @@ def usual_pipeline(deploy: Deploy) -> Recording:
 
 
 @pytest.fixture(scope="session")
+def reading_pipeline(deploy: Deploy) -> Recording:
+    """`EventPipeline` that reads scans."""
+    return deploy(lambda: EventPipeline("docs", EventPipelineSettings(processor=Ocr())))
+
+
+@pytest.fixture(scope="session")
 def every_source() -> EventPipelineSettings:
     """Every source that settings can ask for, and batches."""
     return EventPipelineSettings(
@@ -82,6 +89,7 @@ def every_source() -> EventPipelineSettings:
             topic={"kind": ["invoice", "receipt"]},
             schedule="rate(1 day)",
             bus_filter={"source": ["shop"]},
+            firestore="orders",
             audit_log=AuditLog(service="bigquery.googleapis.com", method="jobs.InsertJob"),
         ),
         batching=Batching(size=10, wait_s=2),

@@ -6,7 +6,17 @@ import json
 
 import pytest
 
-from serverless_ai_patterns.event_pipeline import EventPipelineSettings, Sources, WorkerSettings
+from serverless_ai_patterns.event_pipeline import (
+    Entities,
+    EventPipelineSettings,
+    ImageLabels,
+    Moderate,
+    Ocr,
+    Sources,
+    Transcribe,
+    WorkerSettings,
+)
+from serverless_ai_patterns.gcp import ai
 from serverless_ai_patterns.gcp import event_pipeline as shared
 from serverless_ai_pulumi.gcp import EventPipeline
 from serverless_ai_runtime.config import from_env
@@ -158,3 +168,67 @@ def test_instances_work_on_as_many_items_as_are_allowed_at_once(usual_pipeline, 
     assert (service["maxInstanceCount"], service["maxInstanceRequestConcurrency"]) == (10, 1)
     assert whole_pipeline.one("Function").inputs["serviceConfig"]["maxInstanceCount"] == 1
     assert shared.instances(every_source) == 1
+
+
+def test_documents_come_by_a_pattern_of_their_path_in_the_given_database(deploy, every_source):
+    given = deploy(lambda: EventPipeline("docs", every_source, firestore_database="shop", force_destroy=True))
+    made = given.one("Trigger", "docs-firestore").inputs
+    criteria = {one["attribute"]: (one["value"], one.get("operator")) for one in made["matchingCriterias"]}
+    assert criteria == {
+        "type": ("google.cloud.firestore.document.v1.written", None),
+        "database": ("shop", None),
+        "document": ("orders/{document}", "match-path-pattern"),
+    }
+    assert made["eventDataContentType"] == "application/protobuf"
+    assert made["destination"]["cloudRunService"]["path"] == "/ingress/firestore"
+
+
+@pytest.mark.parametrize(
+    ("processor", "permissions"),
+    [
+        (ImageLabels(), ["serviceusage.services.use"]),
+        (Moderate(), ["serviceusage.services.use"]),
+        (Entities(), ["serviceusage.services.use"]),
+        (Transcribe(), ["speech.recognizers.recognize", "speech.operations.get"]),
+        (
+            Ocr(),
+            [
+                "documentai.processors.processOnline",
+                "documentai.processors.processBatch",
+                "documentai.operations.getLegacy",
+            ],
+        ),
+    ],
+)
+def test_a_processor_that_asks_an_ai_service_may_ask_it_and_no_model(deploy, processor, permissions):
+    made = deploy(lambda: EventPipeline("docs", EventPipelineSettings(processor=processor)))
+    roles = {each.name: each.inputs["permissions"] for each in made.all("IAMCustomRole")}
+    assert roles["docs-ai"] == permissions
+    assert "docs-model" not in roles
+    services = {each.inputs["service"] for each in made.all("Service")}
+    assert "aiplatform.googleapis.com" not in services
+
+
+def test_scans_are_read_by_a_processor_of_the_pipelines_own_near_by(reading_pipeline):
+    made = reading_pipeline.one("DocumentAiProcessor")
+    assert (made.inputs["type"], made.inputs["location"]) == ("OCR_PROCESSOR", "eu")
+    assert from_env(EventPipelineConfig, variables(reading_pipeline)).ai_endpoint == made.physical
+
+
+@pytest.mark.parametrize(
+    ("region", "reads", "hears"),
+    [
+        ("us-central1", "us", "us"),
+        ("europe-west4", "eu", "eu"),
+        ("asia-east1", "us", "global"),
+        ("southamerica-east1", "us", "us"),
+    ],
+)
+def test_documents_and_speech_go_to_a_place_that_the_service_has(region, reads, hears):
+    assert (ai.document_location(region), ai.speech_location(region)) == (reads, hears)
+
+
+def test_speech_is_heard_near_by(deploy):
+    made = deploy(lambda: EventPipeline("docs", EventPipelineSettings(processor=Transcribe())))
+    endpoint = from_env(EventPipelineConfig, variables(made)).ai_endpoint
+    assert endpoint.endswith("/locations/eu")

@@ -31,14 +31,16 @@ def test_every_part_together_costs_one_alert_one_schedule_and_one_secret_more(wh
     }
 
 
-def test_an_idle_pipeline_costs_its_alerts_and_a_schedule(usual_pipeline, whole_pipeline):
+def test_an_idle_pipeline_costs_its_alerts_and_a_schedule(usual_pipeline, whole_pipeline, reading_pipeline):
     alerts = {"gcp:monitoring/alertPolicy:AlertPolicy": pytest.approx(0.2)}
     assert bill(usual_pipeline) == alerts
+    assert bill(reading_pipeline) == alerts
     assert bill(whole_pipeline) == {**alerts, "gcp:cloudscheduler/job:Job": pytest.approx(0.1)}
 
 
-def test_every_free_type_is_made_by_someone(usual, whole, whole_pipeline):
-    made = {each.type for each in (*usual.resources, *whole.resources, *whole_pipeline.resources)}
+def test_every_free_type_is_made_by_someone(usual, whole, whole_pipeline, reading_pipeline):
+    programs = (usual, whole, whole_pipeline, reading_pipeline)
+    made = {each.type for program in programs for each in program.resources}
     assert set(FREE) <= made
 
 

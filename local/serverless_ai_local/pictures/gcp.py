@@ -24,6 +24,7 @@ _FUNCTION, _GATEWAY = "gcp:cloudfunctionsv2/function:Function", "gcp:apigateway/
 _DATABASE = "gcp:firestore/database:Database"
 _TOPIC, _SUBSCRIPTION = "gcp:pubsub/topic:Topic", "gcp:pubsub/subscription:Subscription"
 _JOB = "gcp:cloudscheduler/job:Job"
+_PROCESSOR = "gcp:essentialcontacts/documentAiProcessor:DocumentAiProcessor"
 _LOGS = "gcp:logging/projectBucketConfig:ProjectBucketConfig"
 _ALERT, _DASHBOARD = "gcp:monitoring/alertPolicy:AlertPolicy", "gcp:monitoring/dashboard:Dashboard"
 _BLUE, _GREEN, _ORANGE, _RED = "#4285f4", "#34a853", "#e37400", "#ea4335"
@@ -35,6 +36,7 @@ _LOOKS: Final[Mapping[str, Look]] = {
     _DATABASE: Look(label="Firestore database\nsessions, budgets, events seen", colour=_ORANGE),
     _TOPIC: Look(label="Pub/Sub topic", colour=_RED, caption=Graph.short),
     _SUBSCRIPTION: Look(label="Pub/Sub subscription", colour=_RED, joined=True, caption=Graph.short),
+    _PROCESSOR: Look(label="Document AI processor", colour=_GREEN),
     _JOB: Look(label="Cloud Scheduler job", colour=_RED),
     _LOGS: Look(label="Log bucket", colour=_RED),
     _ALERT: Look(label="Alert policies", colour=_RED, grouped=True),
@@ -92,6 +94,7 @@ def _calls(graph: Graph, function: Resource) -> Iterator[Arrow]:
     for topic in graph.others(function, _TOPIC):
         dead = topic.physical_id == _variable(function, "DEAD_LETTERS")
         yield failed(function.name, topic.name) if dead else Arrow(function.name, topic.name)
+    yield from (Arrow(function.name, processor.name) for processor in graph.others(function, _PROCESSOR))
     yield from (Arrow(function.name, logs.name) for logs in graph.of(_LOGS))
     # Their queries name the service: they refer to it by name only.
     for watcher in graph.of(_ALERT, _DASHBOARD):
