@@ -30,8 +30,9 @@ def dot(graph: Sequence[Resource], *, title: str) -> str:
         '  node [shape=box, style="rounded,filled", fillcolor=white, fontname="Helvetica"];',
         '  node [fontsize=11, margin="0.2,0.1"];',
         f'  edge [fontname="Helvetica", fontsize=9, color="{PLAIN}"];',
-        f"  {CALLER} [label={_quoted(caller)}, shape=plaintext];",
     ]
+    if CALLER in joined:
+        lines.append(f"  {CALLER} [label={_quoted(caller)}, shape=plaintext];")
     visible = [
         resource
         for resource in graph

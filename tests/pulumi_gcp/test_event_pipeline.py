@@ -212,7 +212,7 @@ def test_a_processor_that_asks_an_ai_service_may_ask_it_and_no_model(deploy, pro
 def test_scans_are_read_by_a_processor_of_the_pipelines_own_near_by(reading_pipeline):
     made = reading_pipeline.one("DocumentAiProcessor")
     assert (made.inputs["type"], made.inputs["location"]) == ("OCR_PROCESSOR", "eu")
-    assert from_env(EventPipelineConfig, variables(reading_pipeline)).ai_endpoint == made.physical
+    assert from_env(EventPipelineConfig, variables(reading_pipeline)).ai_endpoint == f"{made.name}-id"
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,8 @@ def _arrows(graph: Graph) -> Iterator[Arrow]:
 
 def _ways_in(graph: Graph) -> Iterator[Arrow]:
     apps, gateways = list(graph.of(_APP)), list(graph.of(_GATEWAY))
-    for door in gateways or apps:
+    asked = [app for app in apps if not _setting(app, "PROCESSOR")]
+    for door in gateways or asked:
         yield Arrow(CALLER, door.name, "POST /chat")
     for api in graph.of(_API):
         for gateway in graph.others(api, _GATEWAY):
@@ -146,8 +147,12 @@ def _boxes(graph: Graph) -> Iterator[Box]:
 
 
 def _schedule(app: Resource) -> str:
+    return _setting(app, "SCHEDULE")
+
+
+def _setting(app: Resource, name: str) -> str:
     settings: list[Mapping[str, Any]] = app.properties.get("siteConfig", {}).get("appSettings", [])
-    return next((str(one["value"]) for one in settings if one["name"] == f"{PREFIX}SCHEDULE"), "")
+    return next((str(one["value"]) for one in settings if one["name"] == PREFIX + name), "")
 
 
 CLOUD: Final = Cloud(looks=_LOOKS, caller="token of Entra", arrows=_arrows, boxes=_boxes)

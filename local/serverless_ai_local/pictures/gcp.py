@@ -24,6 +24,7 @@ _FUNCTION, _GATEWAY = "gcp:cloudfunctionsv2/function:Function", "gcp:apigateway/
 _DATABASE = "gcp:firestore/database:Database"
 _TOPIC, _SUBSCRIPTION = "gcp:pubsub/topic:Topic", "gcp:pubsub/subscription:Subscription"
 _JOB = "gcp:cloudscheduler/job:Job"
+_BUCKET, _TRIGGER = "gcp:storage/bucket:Bucket", "gcp:eventarc/trigger:Trigger"
 _PROCESSOR = "gcp:essentialcontacts/documentAiProcessor:DocumentAiProcessor"
 _LOGS = "gcp:logging/projectBucketConfig:ProjectBucketConfig"
 _ALERT, _DASHBOARD = "gcp:monitoring/alertPolicy:AlertPolicy", "gcp:monitoring/dashboard:Dashboard"
@@ -36,6 +37,8 @@ _LOOKS: Final[Mapping[str, Look]] = {
     _DATABASE: Look(label="Firestore database\nsessions, budgets, events seen", colour=_ORANGE),
     _TOPIC: Look(label="Pub/Sub topic", colour=_RED, caption=Graph.short),
     _SUBSCRIPTION: Look(label="Pub/Sub subscription", colour=_RED, joined=True, caption=Graph.short),
+    _BUCKET: Look(label="Cloud Storage bucket", colour=_GREEN, joined=True, caption=Graph.short),
+    _TRIGGER: Look(label="Eventarc trigger", colour=_RED, caption=Graph.short),
     _PROCESSOR: Look(label="Document AI processor", colour=_GREEN),
     _JOB: Look(label="Cloud Scheduler job", colour=_RED),
     _LOGS: Look(label="Log bucket", colour=_RED),
@@ -63,7 +66,7 @@ _LOOKS: Final[Mapping[str, Look]] = {
             "gcp:secretmanager/secretIamMember:SecretIamMember",
             "gcp:secretmanager/secretVersion:SecretVersion",
             "gcp:serviceaccount/account:Account",
-            "gcp:storage/bucket:Bucket",
+            "gcp:storage/bucketIAMMember:BucketIAMMember",
             "gcp:storage/bucketObject:BucketObject",
         ),
         HIDDEN,
@@ -73,8 +76,12 @@ _LOOKS: Final[Mapping[str, Look]] = {
 
 def _arrows(graph: Graph) -> Iterator[Arrow]:
     functions, gateways = list(graph.of(_FUNCTION)), list(graph.of(_GATEWAY))
-    for door in gateways or functions:
+    asked = [one for one in functions if not _variable(one, "PROCESSOR")]
+    for door in gateways or asked:
         yield Arrow(CALLER, door.name, "POST /chat")
+    for trigger in graph.of(_TRIGGER):
+        yield from (Arrow(bucket.name, trigger.name, "uploads") for bucket in graph.others(trigger, _BUCKET))
+        yield from (Arrow(trigger.name, function.name, "push") for function in functions)
     for function in functions:
         yield from (Arrow(gateway.name, function.name) for gateway in gateways)
         yield from _calls(graph, function)
@@ -94,6 +101,9 @@ def _calls(graph: Graph, function: Resource) -> Iterator[Arrow]:
     for topic in graph.others(function, _TOPIC):
         dead = topic.physical_id == _variable(function, "DEAD_LETTERS")
         yield failed(function.name, topic.name) if dead else Arrow(function.name, topic.name)
+    for bucket in graph.of(_BUCKET):
+        if bucket.physical_id == _variable(function, "RESULTS"):
+            yield Arrow(function.name, bucket.name, "results")
     yield from (Arrow(function.name, processor.name) for processor in graph.others(function, _PROCESSOR))
     yield from (Arrow(function.name, logs.name) for logs in graph.of(_LOGS))
     # Their queries name the service: they refer to it by name only.
