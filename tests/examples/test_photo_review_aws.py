@@ -29,6 +29,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cdk]:
     running.stop()
 
 
+@pytest.mark.row("aws-24")
 def test_photos_are_labelled_and_reviewed_by_two_pipelines_on_one_bucket(app: Cdk) -> None:
     outputs = app.deploy("PhotoReview").outputs
     s3 = app.cloud.client("s3")

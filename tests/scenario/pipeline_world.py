@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from serverless_ai_local.launch import RunningCloud
+
 
 class PipelineWorld(Protocol):
     """One deployment of the variants of `programs/pipeline_variants.py` on one target."""
 
     target: str
+    cloud: RunningCloud
 
     # -- sources ----------------------------------------------------------------------------------
     def upload(

@@ -82,7 +82,7 @@ def summaries(world: PipelineGcpWorld, source: str) -> list[str]:
     return [one["output"]["summary"] for one in found if one["item"]["source"] == source]
 
 
-@pytest.mark.row("gcp-05")
+@pytest.mark.row("gcp-06", "gcp-25", "gcp-26")
 def test_each_version_of_a_document_is_processed_once_and_deletions_and_others_are_not(
     own_cloud: RunningCloud, world: PipelineGcpWorld
 ) -> None:
@@ -99,7 +99,7 @@ def test_each_version_of_a_document_is_processed_once_and_deletions_and_others_a
     assert len(world.model_calls()) == 2
 
 
-@pytest.mark.row("gcp-05")
+@pytest.mark.row("gcp-24", "gcp-25", "gcp-26")
 def test_a_recorded_call_becomes_a_result_and_other_calls_do_not(
     own_cloud: RunningCloud, world: PipelineGcpWorld
 ) -> None:

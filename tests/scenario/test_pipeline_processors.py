@@ -26,7 +26,7 @@ def codes(pipeline: PipelineWorld, variant: str) -> list[str]:
     return sorted(letter["code"] for letter in pipeline.dead_letters(variant))
 
 
-@pytest.mark.row("aws-12", "azure-19", "gcp-04")
+@pytest.mark.row("aws-12", "azure-19", "gcp-04", "practice-02")
 def test_ocr_gives_the_text_of_scans_and_of_every_page_of_a_document(pipeline: PipelineWorld) -> None:
     files = {
         "scan #1.png": png(64, 64, description="RECEIPT 42\nTotal 7"),
@@ -50,6 +50,7 @@ def test_ocr_gives_the_text_of_scans_and_of_every_page_of_a_document(pipeline: P
     assert len(codes(pipeline, "ocr")) == 2
 
 
+@pytest.mark.row("aws-24", "azure-20")
 def test_labels_are_those_of_the_picture(pipeline: PipelineWorld) -> None:
     pipeline.upload("in/house.png", png(64, 64, keywords="house, roof"), variant="labels")
     pipeline.upload("in/no picture.png", b"these are words", variant="labels")
@@ -60,6 +61,7 @@ def test_labels_are_those_of_the_picture(pipeline: PipelineWorld) -> None:
     assert codes(pipeline, "labels") == ["unsupported_type"]
 
 
+@pytest.mark.row("aws-25", "azure-20", "practice-02")
 def test_what_is_said_in_a_recording_or_a_video_is_written_down(pipeline: PipelineWorld) -> None:
     pipeline.upload("in/call 7.wav", wav("The order comes on Friday."), variant="speech")
     pipeline.upload("in/film.mp4", mp4("The harbour at dawn."), variant="speech")
