@@ -179,3 +179,14 @@ def test_a_trigger_needs_a_bucket_in_its_place_and_a_service_that_is_there(local
 def test_events_can_only_be_held_where_a_trigger_takes_them(local: Local) -> None:
     answer = local.send("POST", "/_local/events/hold", b"{}")
     assert answer.status == 404
+
+
+def test_a_bucket_with_objects_stays_unless_they_may_be_lost(local: Local, bucket: Any) -> None:
+    put(objects(local), "a.txt", b"a")
+    answer = local.send("POST", "/_local/gcp/resources/delete", {"uid": bucket["uid"]})
+    assert answer.status == 400
+    assert "force_destroy is not set" in answer.body["message"]
+    local.remake(bucket, name=BUCKET, location=REGION, forceDestroy=True)
+    local.drop(bucket)
+    with pytest.raises(ObjectMissing):
+        read(objects(local), "a.txt")

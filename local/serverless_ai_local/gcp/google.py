@@ -55,6 +55,7 @@ _PREFIXES: Final = (
     "/v2/projects/",
     "/v2/documents:",
     "/storage/v1/",
+    "/download/storage/v1/",
     "/upload/storage/v1/",
 )
 """Paths that no service of AWS has."""

@@ -34,6 +34,8 @@ class Registry:
         self._all: dict[str, Deployed] = {}
         self._lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
+        self.keepers: list[Callable[[Deployed], bool]] = []
+        """Each says whether it keeps something in a resource that would be lost with it."""
 
     def listen(self, changed: Callable[[], None]) -> None:
         """Call this after every change."""
@@ -50,6 +52,10 @@ class Registry:
         changed = replace(self.by_uid(uid), inputs=inputs, content=content)
         self.put(changed)
         return changed
+
+    def filled(self, one: Deployed) -> bool:
+        """Whether something is kept in it."""
+        return any(keeps(one) for keeps in self.keepers)
 
     def remove(self, uid: str) -> None:
         """Nothing happens if it is gone."""

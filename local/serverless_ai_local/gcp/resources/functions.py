@@ -75,7 +75,7 @@ def _object_check(setting: Setting, inputs: Values) -> None:
 
 def _empty(registry: Registry, deployed: Deployed) -> None:
     objects = [one for one in registry.all(types.OBJECT) if one.inputs["bucket"] == deployed.inputs["name"]]
-    if objects and not deployed.inputs.get("forceDestroy"):
+    if (objects or registry.filled(deployed)) and not deployed.inputs.get("forceDestroy"):
         raise ResourceError(f"bucket {deployed.id} holds objects, and force_destroy is not set")
 
 

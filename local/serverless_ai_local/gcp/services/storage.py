@@ -26,7 +26,9 @@ from serverless_ai_local.gcp.iam.authority import Authority, Principal
 from serverless_ai_local.gcp.registry import Deployed, Registry
 
 SERVICE: Final = "storage.googleapis.com"
-PATH: Final = re.compile(r"(?P<upload>/upload)?/storage/v1/b/(?P<bucket>[^/]+)/o(?:/(?P<object>[^/]+))?")
+PATH: Final = re.compile(
+    r"(?:(?P<upload>/upload)|/download)?/storage/v1/b/(?P<bucket>[^/]+)/o(?:/(?P<object>[^/]+))?"
+)
 """Of the path as it was sent: a slash in an object's name is encoded."""
 GET, LIST = "storage.objects.get", "storage.objects.list"
 CREATE, DELETE = "storage.objects.create", "storage.objects.delete"
@@ -80,6 +82,7 @@ class Storage:
         self.finalized: list[Told] = []
         """Each is told of every new generation."""
         registry.listen(self._forget)
+        registry.keepers.append(self._keeps)
 
     def __call__(self, who: Principal, sent: Sent, found: re.Match[str]) -> Response:
         """The answer to a request whose path matched `PATH`; raises `RpcError`."""
@@ -208,6 +211,10 @@ class Storage:
         self._authority.require(
             who, permission, place, service=SERVICE, within=deployed.project if deployed else ""
         )
+
+    def _keeps(self, deployed: Deployed) -> bool:
+        with self._lock:
+            return deployed.token == types.BUCKET and bool(self._objects.get(deployed.inputs["name"]))
 
     def _forget(self) -> None:
         kept = {one.inputs["name"] for one in self._registry.all(types.BUCKET)}
