@@ -1,0 +1,111 @@
+"""Manifests: which chunks a document has now. Readers go by them, so a document changes all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from serverless_ai_runtime.core.ports import Deadline, KeyValueStore
+from serverless_ai_runtime.core.rag.ports import Access
+from serverless_ai_runtime.core.records import digest
+
+MOST_CHUNKS: Final = 3_000
+"""Of one document: its manifest must fit into a record while the old chunks and the new ones stand in it."""
+
+
+_WRITER_CHARS: Final = 8
+
+
+class Manifest(NamedTuple):
+    document: str
+    version: str = ""
+    """Of the content whose chunks are `chunks`."""
+    order: str = ""
+    access: Access = Access()
+    chunks: Mapping[str, int] = {}
+    """Key -> page: what readers see. None for a document that was deleted."""
+    pending: Sequence[str] = ()
+    """Keys that are being written, and are to be removed should that never end."""
+    stale: Sequence[str] = ()
+    """Keys that readers see no more, and that are still in the store."""
+    told: bool = True
+    """Whether what is cached of the tenant was told to be old after the last change."""
+    stored: str | None = None
+    """Version of the record; None = there is none."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to be done."""
+        return not self.pending and not self.stale and self.told
+
+
+class Manifests:
+    """Of one index: one embedding model."""
+
+    def __init__(self, store: KeyValueStore, index: str) -> None:
+        self._store, self._index = store, index
+
+    def get(self, document: str, deadline: Deadline) -> Manifest:
+        record = self._store.get(self._key(document), deadline)
+        if record is None:
+            return Manifest(document)
+        value = record.value
+        access = Access(str(value["tenant"]), frozenset(value["tags"]))
+        return Manifest(
+            document,
+            value["version"],
+            value["order"],
+            access,
+            value["chunks"],
+            value["pending"],
+            value["stale"],
+            value["told"],
+            record.version,
+        )
+
+    def put(self, manifest: Manifest, deadline: Deadline) -> Manifest:
+        """As it is stored now. Raises `VersionConflict` if somebody else has written it."""
+        value: dict[str, Any] = {
+            "document": manifest.document,
+            "version": manifest.version,
+            "order": manifest.order,
+            "tenant": manifest.access.tenant,
+            "tags": sorted(manifest.access.tags),
+            "chunks": dict(manifest.chunks),
+            "pending": list(manifest.pending),
+            "stale": list(manifest.stale),
+            "told": manifest.told,
+        }
+        version = self._store.put(
+            self._key(manifest.document), value, expect=manifest.stored, expires_at=0, deadline=deadline
+        )
+        return manifest._replace(stored=version)
+
+    def changed(self, tenant: str, deadline: Deadline) -> None:
+        """What is cached of the tenant's documents is old from now on."""
+        self._store.add(self._epoch(tenant), 1, limit=None, expires_at=0, deadline=deadline)
+
+    def epoch(self, tenant: str, deadline: Deadline) -> int:
+        """Grows with every change of a document of the tenant."""
+        return self._store.add(self._epoch(tenant), 0, limit=None, expires_at=0, deadline=deadline)
+
+    def _key(self, document: str) -> str:
+        return f"doc.{self._index}.{digest(document)[:48]}"
+
+    def _epoch(self, tenant: str) -> str:
+        return f"epoch.{self._index}.{digest(tenant)[:48]}"
+
+
+def key_of(chunk: str, writer: str) -> str:
+    """Names what one delivery has written: what another one removes is never what this one has put there."""
+    return chunk + writer[:_WRITER_CHARS]
+
+
+def chunk_of(key: str) -> str:
+    """The chunk's id in a key."""
+    return key[:-_WRITER_CHARS]
+
+
+def entry_id(document: str, key: str) -> str:
+    """Id in the store: two documents with the same text do not share it."""
+    return f"{digest(document)[:32]}-{key}"

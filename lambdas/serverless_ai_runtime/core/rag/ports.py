@@ -1,0 +1,87 @@
+"""What RAG needs of the world, and the values that cross its ports. No cloud is named here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from serverless_ai_runtime.core.ports import Deadline
+
+
+class Access(NamedTuple):
+    """Who may see a document."""
+
+    tenant: str = ""
+    """Only callers of this tenant; "" is a tenant as any other."""
+    tags: frozenset[str] = frozenset()
+    """Only callers who have all of them; none = every caller of the tenant."""
+
+
+class DocumentEvent(NamedTuple):
+    """A document was written or deleted."""
+
+    id: str
+    """CONTAINER/KEY."""
+    version: str
+    """Of its content: etag or generation."""
+    order: str
+    """Of its versions, deletions too: the later compares greater as text."""
+    access: Access = Access()
+
+
+class Entry(NamedTuple):
+    """A chunk as a vector store holds it."""
+
+    id: str
+    document: str
+    access: Access
+    text: str
+    heading: str
+    vector: Sequence[float]
+
+
+class Hit(NamedTuple):
+    """A chunk that a search has found."""
+
+    id: str
+    document: str
+    text: str
+    heading: str
+    score: float
+    """The better the greater; of which scale, is the store's matter."""
+
+
+class Embedder(Protocol):
+    """Texts into vectors."""
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def batch(self) -> int:
+        """Most texts in one call."""
+        ...
+
+    def embed(self, texts: Sequence[str], deadline: Deadline) -> list[list[float]]:
+        """One vector a text, in their order. Raises `ServiceError`."""
+        ...
+
+
+class VectorStore(Protocol):
+    """Chunks by their vectors. All calls may be repeated: the same entry twice is there once."""
+
+    def upsert(self, entries: Sequence[Entry], deadline: Deadline) -> None: ...
+
+    def delete(self, ids: Sequence[str], deadline: Deadline) -> None:
+        """What is not there is deleted already."""
+        ...
+
+    def search(self, vector: Sequence[float], most: int, access: Access, deadline: Deadline) -> list[Hit]:
+        """At most `most` chunks of the caller's tenant, the nearest first.
+
+        `access.tags` are those that the caller has. Tags may be left to whoever asks, tenants may not.
+        """
+        ...
