@@ -44,7 +44,8 @@ def found(pattern: str, files: list[Path]) -> list[str]:
     return [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}"
         for path in files
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        # Pictures and recordings are looked at as well: they hold texts of their own.
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
         if re.search(pattern, line)
     ]
 

@@ -1,0 +1,98 @@
+"""Passages for a question: near it, of the caller's own tenant and tags, and of documents as they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+from serverless_ai_runtime.core.ports import Deadline, KeyValueStore, VersionConflict, World
+from serverless_ai_runtime.core.rag.manifests import Manifest, Manifests, entry_id
+from serverless_ai_runtime.core.rag.ports import Access, Embedder, Hit, VectorStore
+from serverless_ai_runtime.core.records import digest
+
+OVERFETCH: Final = 3
+"""So many times more than wanted is asked for: what is old or not the caller's falls away."""
+MOST: Final = 100
+"""That any store gives at once."""
+
+
+class Passage(NamedTuple):
+    """A chunk that the caller may see."""
+
+    document: str
+    page: int
+    """0 = the document has no pages."""
+    heading: str
+    text: str
+    score: float
+
+
+class Retrieval:
+    """Of one index. `cache` keeps vectors of questions for `cached_s` seconds; None: it keeps none."""
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        store: VectorStore,
+        manifests: Manifests,
+        world: World,
+        *,
+        cache: KeyValueStore | None = None,
+        cached_s: int = 0,
+    ) -> None:
+        self._embedder, self._store, self._manifests = embedder, store, manifests
+        self._world, self._cache, self._cached_s = world, cache, cached_s
+
+    def search(self, question: str, access: Access, most: int, deadline: Deadline) -> list[Passage]:
+        """At most `most` passages, the nearest first. `access`: what the caller has, as was verified."""
+        vector = self._vector(normalised(question), deadline)
+        asked, found = min(MOST, most * OVERFETCH), list[Passage]()
+        while True:
+            hits = self._store.search(vector, asked, access, deadline)
+            found = self._visible(hits, access, deadline)
+            if len(found) >= most or len(hits) < asked or asked == MOST:
+                return found[:most]
+            asked = min(MOST, asked * OVERFETCH)
+
+    def _visible(self, hits: Sequence[Hit], access: Access, deadline: Deadline) -> list[Passage]:
+        """What stands in the manifest of its document, and what the caller may see."""
+        documents = dict.fromkeys(hit.document for hit in hits)
+        manifests = {one: self._manifests.get(one, deadline) for one in documents}
+        pages = {one: _pages(manifests[one]) for one in documents if _may_see(manifests[one], access)}
+        return [
+            Passage(hit.document, pages[hit.document][hit.id], hit.heading, hit.text, hit.score)
+            for hit in hits
+            if hit.id in pages.get(hit.document, {})
+        ]
+
+    def _vector(self, question: str, deadline: Deadline) -> list[float]:
+        key = f"embed.{digest(f'{self._embedder.model} {self._embedder.dimension} {question}')[:64]}"
+        if self._cache is not None:
+            record = self._cache.get(key, deadline)
+            if record is not None:
+                return list(record.value["vector"])
+        (vector,) = self._embedder.embed([question], deadline)
+        if self._cache is not None:
+            keep(self._cache, key, {"vector": vector}, self._world.now() + self._cached_s, deadline)
+        return vector
+
+
+def normalised(question: str) -> str:
+    """The same for questions that differ in nothing but case and space."""
+    return " ".join(question.casefold().split())
+
+
+def keep(store: KeyValueStore, key: str, value: Mapping[str, Any], until: float, deadline: Deadline) -> None:
+    """Put into a cache. Somebody else may have done so at the same time, which is as good."""
+    with suppress(VersionConflict):
+        store.put(key, value, expect=None, expires_at=int(until), deadline=deadline)
+
+
+def _may_see(manifest: Manifest, access: Access) -> bool:
+    return manifest.access.tenant == access.tenant and manifest.access.tags <= access.tags
+
+
+def _pages(manifest: Manifest) -> dict[str, int]:
+    """Id in the store -> page."""
+    return {entry_id(manifest.document, key): page for key, page in manifest.chunks.items()}
