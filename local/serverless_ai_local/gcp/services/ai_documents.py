@@ -40,7 +40,7 @@ class Documents:
     def process(self, who: Principal, processor: str, body: Mapping[str, Any]) -> dict[str, Any]:
         self._require(who, ONLINE, processor)
         _only(body, _PROCESS)
-        content = b64decode(str(body.get("rawDocument", {}).get("content", "")))
+        content = _content(body)
         if not content or len(content) > MOST_BYTES:
             raise invalid(f"The document must have 1 to {MOST_BYTES} bytes.")
         try:
@@ -90,6 +90,14 @@ class Documents:
         self._authority.require(who, permission, processor, service=SERVICE)
         if self._registry.find(types.PROCESSOR, processor) is None:
             raise missing(f"Processor with id '{processor.rpartition('/')[2]}' not found.")
+
+
+def _content(body: Mapping[str, Any]) -> bytes:
+    document: Mapping[str, Any] = body.get("rawDocument") or {}
+    try:
+        return b64decode(str(document.get("content", "")), validate=True)
+    except ValueError:
+        raise invalid("rawDocument.content must be base64") from None
 
 
 def _document(pages: Sequence[str], first: int) -> dict[str, Any]:
