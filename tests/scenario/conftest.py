@@ -91,20 +91,36 @@ def world(deployed_world: World) -> World:
     return deployed_world
 
 
-@pytest.fixture(scope="session")
-def deployed_pipelines(target: str, cloud: RunningCloud) -> PipelineWorld:
-    """The event pipelines, on the same cloud."""
+def deploy_pipelines(target: str, cloud: RunningCloud, variants: str = "") -> PipelineWorld:
+    """The event pipelines of `programs`; `variants` chooses among them."""
+    chosen = {"variants": variants} if variants else {}
     if target == "cdk":
-        cdk = Cdk(cloud=cloud, app_dir=PROGRAMS / "cdk_pipeline")
+        cdk = Cdk(cloud=cloud, app_dir=PROGRAMS / "cdk_pipeline", context=chosen)
         cdk.bootstrap()
         deployed = cdk.deploy("Pipelines")
     else:
         folder = PROGRAMS / f"{target.replace('-', '_')}_pipeline"
-        deployed = PulumiProgram(cloud=cloud, program_dir=folder, stack="test").deploy()
+        deployed = PulumiProgram(cloud=cloud, program_dir=folder, stack="test", config=chosen).deploy()
     name = PIPELINE_WORLDS[target]
     module = f"pipeline_{name.removeprefix('Pipeline').removesuffix('World').lower()}_world"
     kind = getattr(import_module(module), name)
     return kind(target=target, cloud=cloud, outputs=deployed.outputs)
+
+
+@pytest.fixture(scope="session")
+def deployed_pipelines(target: str, cloud: RunningCloud) -> PipelineWorld:
+    """The event pipelines, on the same cloud."""
+    return deploy_pipelines(target, cloud)
+
+
+@pytest.fixture(scope="module")
+def services(target: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PipelineWorld]:
+    """The pipelines that ask an AI service, on a cloud of their own that ends with their tests."""
+    running = launch.start(
+        tmp_path_factory.mktemp(f"services-{target}"), env={"LOCAL_ASYNC_RETRY_SECONDS": "0.2"}
+    )
+    yield deploy_pipelines(target, running, "services")
+    running.stop()
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def codes(pipeline: PipelineWorld, variant: str) -> list[str]:
 
 
 @pytest.mark.row("aws-12", "azure-19", "gcp-04", "practice-02")
-def test_ocr_gives_the_text_of_scans_and_of_every_page_of_a_document(pipeline: PipelineWorld) -> None:
+def test_ocr_gives_the_text_of_scans_and_of_every_page_of_a_document(services: PipelineWorld) -> None:
     files = {
         "scan #1.png": png(64, 64, description="RECEIPT 42\nTotal 7"),
         "two pages.pdf": pdf("The bridge has two towers.", "They are of stone."),
@@ -36,9 +36,9 @@ def test_ocr_gives_the_text_of_scans_and_of_every_page_of_a_document(pipeline: P
         "damaged.pdf": pdf("A page", "Another page")[:150],
     }
     for name, body in files.items():
-        pipeline.upload(f"in/{name}", body, variant="ocr")
-    found = outputs(pipeline, "ocr", len(files))
-    assert found.keys() == {"scan #1.png", "two pages.pdf", "long.pdf"}, pipeline.dead_letters("ocr")
+        services.upload(f"in/{name}", body, variant="ocr")
+    found = outputs(services, "ocr", len(files))
+    assert found.keys() == {"scan #1.png", "two pages.pdf", "long.pdf"}, services.dead_letters("ocr")
     assert found["scan #1.png"]["text"] == "RECEIPT 42\nTotal 7"
     pages = found["two pages.pdf"]["pages"]
     assert [page["page"] for page in pages] == [1, 2]
@@ -46,37 +46,37 @@ def test_ocr_gives_the_text_of_scans_and_of_every_page_of_a_document(pipeline: P
     assert [page["text"].strip() for page in found["long.pdf"]["pages"]] == [
         f"Page {number}" for number in range(1, 42)
     ]
-    assert set(codes(pipeline, "ocr")) <= {"unsupported_type", "damaged_document", "job_failed"}
-    assert len(codes(pipeline, "ocr")) == 2
+    assert set(codes(services, "ocr")) <= {"unsupported_type", "damaged_document", "job_failed"}
+    assert len(codes(services, "ocr")) == 2
 
 
 @pytest.mark.row("aws-24", "azure-20")
-def test_labels_are_those_of_the_picture(pipeline: PipelineWorld) -> None:
-    pipeline.upload("in/house.png", png(64, 64, keywords="house, roof"), variant="labels")
-    pipeline.upload("in/no picture.png", b"these are words", variant="labels")
-    found = outputs(pipeline, "labels", 2)
+def test_labels_are_those_of_the_picture(services: PipelineWorld) -> None:
+    services.upload("in/house.png", png(64, 64, keywords="house, roof"), variant="labels")
+    services.upload("in/no picture.png", b"these are words", variant="labels")
+    found = outputs(services, "labels", 2)
     names = {label["name"]: label["confidence"] for label in found["house.png"]["labels"]}
     assert names.keys() == {"house", "roof", "Red"}
     assert all(0.7 <= confidence <= 1 for confidence in names.values())
-    assert codes(pipeline, "labels") == ["unsupported_type"]
+    assert codes(services, "labels") == ["unsupported_type"]
 
 
 @pytest.mark.row("aws-25", "azure-20", "practice-02")
-def test_what_is_said_in_a_recording_or_a_video_is_written_down(pipeline: PipelineWorld) -> None:
-    pipeline.upload("in/call 7.wav", wav("The order comes on Friday."), variant="speech")
-    pipeline.upload("in/film.mp4", mp4("The harbour at dawn."), variant="speech")
-    pipeline.upload("in/noise.wav", b"RIFF but no recording at all", variant="speech")
-    pipeline.upload("in/notes.txt", b"no recording", variant="speech")
-    found = outputs(pipeline, "speech", 4)
+def test_what_is_said_in_a_recording_or_a_video_is_written_down(services: PipelineWorld) -> None:
+    services.upload("in/call 7.wav", wav("The order comes on Friday."), variant="speech")
+    services.upload("in/film.mp4", mp4("The harbour at dawn."), variant="speech")
+    services.upload("in/noise.wav", b"RIFF but no recording at all", variant="speech")
+    services.upload("in/notes.txt", b"no recording", variant="speech")
+    found = outputs(services, "speech", 4)
     assert {name: one["text"] for name, one in found.items()} == {
         "call 7.wav": "The order comes on Friday.",
         "film.mp4": "The harbour at dawn.",
     }
     assert all(one["language"].lower() == "en-us" for one in found.values())
-    assert codes(pipeline, "speech") == ["job_failed", "unsupported_type"]
+    assert codes(services, "speech") == ["job_failed", "unsupported_type"]
 
 
-def test_unfit_pictures_and_texts_are_flagged_and_others_are_not(pipeline: PipelineWorld) -> None:
+def test_unfit_pictures_and_texts_are_flagged_and_others_are_not(services: PipelineWorld) -> None:
     files = {
         "calm.txt": b"A calm day at the sea.",
         "threat.txt": b"They kill and stab.",
@@ -84,8 +84,8 @@ def test_unfit_pictures_and_texts_are_flagged_and_others_are_not(pipeline: Pipel
         "threat.png": png(64, 64, keywords="murder, stab"),
     }
     for name, body in files.items():
-        pipeline.upload(f"in/{name}", body, variant="moderate")
-    found = outputs(pipeline, "moderate", len(files))
+        services.upload(f"in/{name}", body, variant="moderate")
+    found = outputs(services, "moderate", len(files))
     assert {name: one["flagged"] for name, one in found.items()} == {
         "calm.txt": False,
         "threat.txt": True,
@@ -95,13 +95,20 @@ def test_unfit_pictures_and_texts_are_flagged_and_others_are_not(pipeline: Pipel
     assert all(one["score"] >= 0.6 for one in found["threat.txt"]["categories"])
 
 
-def test_entities_are_those_of_the_text(pipeline: PipelineWorld) -> None:
-    pipeline.upload("in/letter.txt", LETTER.encode(), variant="entities")
-    pipeline.upload("in/letter.pdf", pdf(LETTER), variant="entities")
-    pipeline.upload("in/empty.txt", b"", variant="entities")
-    found = outputs(pipeline, "entities", 3)
+def test_entities_are_those_of_the_text(services: PipelineWorld) -> None:
+    services.upload("in/letter.txt", LETTER.encode(), variant="entities")
+    services.upload("in/letter.pdf", pdf(LETTER), variant="entities")
+    services.upload("in/empty.txt", b"", variant="entities")
+    found = outputs(services, "entities", 3)
     assert found.keys() == {"letter.txt", "letter.pdf"}
     for one in found.values():
         texts = {entity["text"] for entity in one["entities"]}
         assert {"Ada Lovelace", "Charles Babbage", "London", "5 June 1833"} <= texts
-    assert codes(pipeline, "entities") == ["empty_document"]
+    assert codes(services, "entities") == ["empty_document"]
+
+
+def test_no_call_of_a_service_or_around_it_was_refused(services: PipelineWorld) -> None:
+    """Of all the tests above, results and dead letters."""
+    checks = services.cloud.admin("GET", "iam/checks")["checks"]
+    assert [check for check in checks if not check["allowed"]] == []
+    assert len({check["role"] for check in checks}) >= 5, "each function has an identity of its own"

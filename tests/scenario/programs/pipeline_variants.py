@@ -54,8 +54,8 @@ def pipeline_variants() -> dict[str, EventPipelineSettings]:
     """Name -> settings.
 
     `main` has every source and the model, `bulk` a processor of its own that fails on demand (see
-    `processor.py`), `batch` ten messages a call, `invoices` and `receipts` share a topic, and the others are
-    named after their processors.
+    `processor.py`), `batch` ten messages a call, `invoices` and `receipts` share a topic, and `translate` is
+    named as its processor.
     """
     return {
         "main": EventPipelineSettings(
@@ -94,8 +94,17 @@ def pipeline_variants() -> dict[str, EventPipelineSettings]:
         "translate": EventPipelineSettings(
             processor=Translate(language="de"), sources=QUEUE_ONLY, model=MODEL, function=FUNCTION
         ),
-        **{
-            name: EventPipelineSettings(processor=processor, sources=UPLOADS, function=FUNCTION)
-            for name, processor in SERVICES.items()
-        },
     }
+
+
+def service_variants() -> dict[str, EventPipelineSettings]:
+    """Name -> settings of those that ask an AI service: a deployment of their own, gone after its tests."""
+    return {
+        name: EventPipelineSettings(processor=processor, sources=UPLOADS, function=FUNCTION)
+        for name, processor in SERVICES.items()
+    }
+
+
+def chosen(kind: str | None) -> dict[str, EventPipelineSettings]:
+    """What a program makes, as its configuration says: `services`, or without it all others."""
+    return service_variants() if kind == "services" else pipeline_variants()

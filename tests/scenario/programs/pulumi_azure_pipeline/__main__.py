@@ -11,10 +11,10 @@ from serverless_ai_pulumi.azure import EventPipeline
 from serverless_ai_pulumi.azure.outputs import outputs
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from pipeline_variants import SHARED_TOPIC, pipeline_variants
+from pipeline_variants import SHARED_TOPIC, chosen
 
 made: dict[str, EventPipeline] = {}
-for name, settings in pipeline_variants().items():
+for name, settings in chosen(pulumi.Config().get("variants")).items():
     shared = made[SHARED_TOPIC[0]].topic if name in SHARED_TOPIC[1:] else None
     made[name] = EventPipeline(name, settings, topic=shared)
     for output, value in outputs(made[name]).items():
