@@ -6,24 +6,35 @@ What shares something dear to make stays on one worker. What a test has counted,
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # The three slowest; begun first, so that no worker is left with one of them at the end.
 FIRST = ("tests/scenario", "tests/docs", "tests/local_pulumi")
 
 
+TARGET = re.compile(r"[\[-](cdk|pulumi-aws|pulumi-azure|pulumi-gcp)(?=[\]-])")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests by file, and the scenario by target: each deploys once, wherever its tests lie."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
+    """The slow ones first."""
     items.sort(key=_turn)
 
 
-def _group(item: pytest.Item) -> str:
-    callspec = getattr(item, "callspec", None)
-    target = callspec.params.get("target") if callspec else None
-    return f"scenario {target}" if target else str(item.path)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Tests by file, and the scenario by target: each deploys once, wherever its tests lie."""
+    return ByDeployment(config, log)
+
+
+class ByDeployment(LoadScopeScheduling):
+    """xdist's own groups are lost with pytest 9: it no longer reads the name that they change."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        target = TARGET.search(nodeid) if nodeid.startswith("tests/scenario/") else None
+        return f"scenario {target[1]}" if target else nodeid.partition("::")[0]
 
 
 def _turn(item: pytest.Item) -> int:
