@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.aws.ai.source import FINAL
+from serverless_ai_runtime.adapters.aws.ai.source import as_promised, asked
 from serverless_ai_runtime.adapters.aws.service import Service
-from serverless_ai_runtime.core.event_pipeline.given import judged, no_jobs
+from serverless_ai_runtime.core.event_pipeline.given import no_jobs
 from serverless_ai_runtime.core.event_pipeline.ports import Source
 from serverless_ai_runtime.core.event_pipeline.texts import pieces, text_of
 from serverless_ai_runtime.core.ports import Deadline
@@ -30,11 +30,11 @@ class Entities:
         found: dict[tuple[str, str], float] = {}
         for piece in pieces(text_of(source, deadline), ENTITY_BYTES):
             request = {"Text": piece, "LanguageCode": self._language}
-            with judged(FINAL):
-                answer = self._service.post_json("DetectEntities", _TARGET, request, deadline, version="1.1")
-            for entity in answer.get("Entities") or ():
-                key = (str(entity["Type"]), str(entity["Text"]))
-                found[key] = max(found.get(key, 0.0), float(entity["Score"]))
+            answer = asked(self._service, _TARGET, "DetectEntities", request, deadline)
+            with as_promised(self._service, "DetectEntities"):
+                for entity in answer["Entities"]:
+                    key = (str(entity["Type"]), str(entity["Text"]))
+                    found[key] = max(found.get(key, 0.0), float(entity["Score"]))
         return {
             "entities": [
                 {"type": kind, "text": text, "score": round(score, 4)}
@@ -56,15 +56,8 @@ class Toxicity:
         scores: dict[str, float] = {}
         segments = list(pieces(text_of(source, deadline), SEGMENT_BYTES))
         for batch in _batches(segments):
-            request = {"TextSegments": [{"Text": one} for one in batch], "LanguageCode": "en"}
-            with judged(FINAL):
-                answer = self._service.post_json(
-                    "DetectToxicContent", _TARGET, request, deadline, version="1.1"
-                )
-            for result in answer.get("ResultList") or ():
-                for label in result.get("Labels") or ():
-                    name = str(label["Name"])
-                    scores[name] = max(scores.get(name, 0.0), float(label["Score"]))
+            for name, score in self._scores(batch, deadline):
+                scores[name] = max(scores.get(name, 0.0), score)
         categories = [
             {"name": name, "score": round(score, 4)}
             for name, score in scores.items()
@@ -74,6 +67,19 @@ class Toxicity:
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
         no_jobs("Comprehend", handle)
+
+    def _scores(self, batch: list[str], deadline: Deadline) -> list[tuple[str, float]]:
+        request = {"TextSegments": [{"Text": one} for one in batch], "LanguageCode": "en"}
+        answer = asked(self._service, _TARGET, "DetectToxicContent", request, deadline)
+        with as_promised(self._service, "DetectToxicContent"):
+            results = answer["ResultList"]
+            if len(results) != len(batch):
+                raise ValueError(f"{len(results)} results of {len(batch)} segments")
+            return [
+                (str(label["Name"]), float(label["Score"]))
+                for result in results
+                for label in result["Labels"]
+            ]
 
 
 def _batches(segments: list[str]) -> Iterator[list[str]]:

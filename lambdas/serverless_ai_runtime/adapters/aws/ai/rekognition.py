@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from serverless_ai_runtime.adapters.aws.ai.comprehend import Toxicity
-from serverless_ai_runtime.adapters.aws.ai.source import FINAL, in_bucket
+from serverless_ai_runtime.adapters.aws.ai.source import as_promised, asked, in_bucket
 from serverless_ai_runtime.adapters.aws.service import Service
-from serverless_ai_runtime.core.event_pipeline.given import judged, no_jobs
+from serverless_ai_runtime.core.event_pipeline.given import no_jobs
 from serverless_ai_runtime.core.event_pipeline.ports import Source
 from serverless_ai_runtime.core.ports import Deadline
 
@@ -22,13 +22,9 @@ class ImageLabels:
 
     def analyse(self, source: Source, deadline: Deadline) -> dict[str, Any]:
         request = {"Image": in_bucket(source, "Rekognition"), "MinConfidence": self._min_confidence}
-        with judged(FINAL):
-            answer = self._service.post_json("DetectLabels", _TARGET, request, deadline, version="1.1")
-        labels = [
-            {"name": label["Name"], "confidence": round(label["Confidence"] / 100, 4)}
-            for label in answer.get("Labels") or ()
-        ]
-        return {"labels": labels}
+        answer = asked(self._service, _TARGET, "DetectLabels", request, deadline)
+        with as_promised(self._service, "DetectLabels"):
+            return {"labels": _named(answer["Labels"], "confidence")}
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
         no_jobs("Rekognition", handle)
@@ -44,15 +40,15 @@ class Moderation:
         if not source.name.lower().endswith((".png", ".jpg", ".jpeg")):
             return self._text.analyse(source, deadline)
         request = {"Image": in_bucket(source, "Rekognition"), "MinConfidence": self._threshold}
-        with judged(FINAL):
-            answer = self._service.post_json(
-                "DetectModerationLabels", _TARGET, request, deadline, version="1.1"
-            )
-        categories = [
-            {"name": label["Name"], "score": round(label["Confidence"] / 100, 4)}
-            for label in answer.get("ModerationLabels") or ()
-        ]
+        answer = asked(self._service, _TARGET, "DetectModerationLabels", request, deadline)
+        with as_promised(self._service, "DetectModerationLabels"):
+            categories = _named(answer["ModerationLabels"], "score")
         return {"flagged": bool(categories), "categories": categories}
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
         no_jobs("Rekognition", handle)
+
+
+def _named(labels: list[dict[str, Any]], sure: str) -> list[dict[str, Any]]:
+    """Each label's name, and under the name `sure` how sure it is: 0 to 1."""
+    return [{"name": str(one["Name"]), sure: round(one["Confidence"] / 100, 4)} for one in labels]

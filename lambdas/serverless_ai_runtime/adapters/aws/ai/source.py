@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
-from serverless_ai_runtime.core.event_pipeline.given import require_file
+from serverless_ai_runtime.adapters.aws.service import Service
+from serverless_ai_runtime.core.event_pipeline.given import judged, require_file
 from serverless_ai_runtime.core.event_pipeline.ports import Source
+from serverless_ai_runtime.core.ports import Deadline
 
 # Codes of refusals that no further attempt mends (API references of Textract, Rekognition, Transcribe and
 # Comprehend, 2026-11) -> ours.
@@ -19,6 +22,9 @@ FINAL: Final[Mapping[str, str]] = {
     "InvalidS3ObjectException": "object_missing",
     "TextSizeLimitExceededException": "too_large",
     "UnsupportedLanguageException": "unsupported_language",
+    # A job's result is kept for 7 days (Textract) or 90 (Transcribe).
+    "InvalidJobIdException": "unknown_job",
+    "NotFoundException": "unknown_job",
 }
 
 
@@ -27,3 +33,23 @@ def in_bucket(source: Source, service: str) -> dict[str, Any]:
     require_file(source, service)
     assert source.ref is not None
     return {"S3Object": {"Bucket": source.ref.container, "Name": source.ref.key}}
+
+
+def asked(
+    service: Service, target: str, operation: str, request: Mapping[str, Any], deadline: Deadline
+) -> dict[str, Any]:
+    """The service's answer; raises `Unprocessable` for a refusal that is final."""
+    with judged(FINAL):
+        return service.post_json(operation, target, request, deadline, version="1.1")
+
+
+@contextmanager
+def as_promised(service: Service, operation: str) -> Generator[None]:
+    """Turn a failure to read an answer into the error for one that is not what the service promises.
+
+    Half an answer must not be taken for a result: an image without labels for unfit content is fit.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise service.malformed(operation, f"not what was asked for: {error!r}") from None

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.aws.ai.source import FINAL, in_bucket
+from serverless_ai_runtime.adapters.aws.ai.source import as_promised, asked, in_bucket
 from serverless_ai_runtime.adapters.aws.service import Service
-from serverless_ai_runtime.core.event_pipeline.given import judged
 from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
 from serverless_ai_runtime.core.ports import Deadline
 
@@ -26,19 +25,20 @@ class Ocr:
 
     def analyse(self, source: Source, deadline: Deadline) -> dict[str, Any] | Started:
         where = in_bucket(source, "Textract")
-        with judged(FINAL):
-            if source.name.lower().endswith(_JOBS):
-                return self._start(where, source.token, deadline)
-            answer = self._call("DetectDocumentText", {"Document": where}, deadline)
-        return _value([answer])
+        if source.name.lower().endswith(_JOBS):
+            return self._start(where, source.token, deadline)
+        answer = asked(self._service, _TARGET, "DetectDocumentText", {"Document": where}, deadline)
+        with as_promised(self._service, "DetectDocumentText"):
+            return _value([answer])
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any] | Started:
         pages: list[dict[str, Any]] = []
         following: dict[str, str] = {}
         while True:
-            with judged(FINAL):
-                answer = self._call("GetDocumentTextDetection", {"JobId": handle, **following}, deadline)
-            status = answer.get("JobStatus")
+            request = {"JobId": handle, **following}
+            answer = asked(self._service, _TARGET, "GetDocumentTextDetection", request, deadline)
+            with as_promised(self._service, "GetDocumentTextDetection"):
+                status = answer["JobStatus"]
             if status == "IN_PROGRESS":
                 return Started(handle, LOOK_AFTER_S)
             if status != "SUCCEEDED":
@@ -46,8 +46,10 @@ class Ocr:
                 raise Unprocessable("job_failed", f"Textract ended the job with {status}: {why}")
             pages.append(answer)
             if not answer.get("NextToken"):
-                return _value(pages)
+                break
             following = {"NextToken": answer["NextToken"]}
+        with as_promised(self._service, "GetDocumentTextDetection"):
+            return _value(pages)
 
     def _start(self, where: Mapping[str, Any], token: str, deadline: Deadline) -> Started:
         request = {
@@ -56,19 +58,18 @@ class Ocr:
             "JobTag": token,
             "NotificationChannel": {"SNSTopicArn": self._topic, "RoleArn": self._role},
         }
-        answer = self._call("StartDocumentTextDetection", request, deadline)
-        return Started(str(answer["JobId"]), LOOK_AFTER_S)
-
-    def _call(self, operation: str, request: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
-        return self._service.post_json(operation, _TARGET, request, deadline, version="1.1")
+        answer = asked(self._service, _TARGET, "StartDocumentTextDetection", request, deadline)
+        with as_promised(self._service, "StartDocumentTextDetection"):
+            return Started(str(answer["JobId"]), LOOK_AFTER_S)
 
 
 def _value(answers: list[dict[str, Any]]) -> dict[str, Any]:
+    """The text of every page; one without lines is a page as well."""
     lines: dict[int, list[str]] = {}
-    for answer in answers:
-        for block in answer.get("Blocks") or ():
-            if block.get("BlockType") == "LINE":
-                lines.setdefault(int(block.get("Page", 1)), []).append(str(block.get("Text", "")))
+    for block in (block for answer in answers for block in answer["Blocks"]):
+        kind, page = block["BlockType"], int(block.get("Page", 1))
+        if kind in ("PAGE", "LINE"):
+            lines.setdefault(page, []).extend([str(block["Text"])] if kind == "LINE" else [])
     texts = {page: "\n".join(lines[page]) for page in sorted(lines)}
     pages = [{"page": page, "text": text} for page, text in texts.items()]
     return {"text": "\n\n".join(texts.values()), "pages": pages}

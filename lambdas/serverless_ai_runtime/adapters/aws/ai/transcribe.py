@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.aws.ai.source import FINAL
+from serverless_ai_runtime.adapters.aws.ai.source import as_promised, asked
 from serverless_ai_runtime.adapters.aws.service import Service
-from serverless_ai_runtime.core.event_pipeline.given import judged
 from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
 from serverless_ai_runtime.core.objects import ObjectMissing, ObjectRef, ObjectStore
 from serverless_ai_runtime.core.ports import Deadline, Refused
@@ -20,6 +19,9 @@ FORMATS: Final = ("mp3", "mp4", "wav", "flac", "ogg", "amr", "webm", "m4a")
 """Transcribe API reference, MediaFormat, 2026-11."""
 MAX_BYTES: Final = 64 * 1024 * 1024
 _TARGET: Final = "Transcribe"
+# What a BadRequestException says of the recording, and of the bucket for what is heard.
+_NO_OBJECT: Final = "S3 URI that you provided can't be accessed"
+_NO_BUCKET: Final = "specified S3 bucket can't be accessed"
 
 
 class Transcriber:
@@ -49,19 +51,21 @@ class Transcriber:
             "OutputKey": f"{JOBS}{job}.json",
         }
         try:
-            with judged(FINAL):
-                self._call("StartTranscriptionJob", request, deadline)
+            asked(self._service, _TARGET, "StartTranscriptionJob", request, deadline)
         except Refused as error:
-            if error.code == "BadRequestException":
-                raise Unprocessable("unsupported_type", str(error)) from None
+            if error.code == "BadRequestException" and _NO_BUCKET not in error.message:
+                code = "object_missing" if _NO_OBJECT in error.message else "unsupported_type"
+                raise Unprocessable(code, str(error)) from None
             if error.code != "ConflictException":  # it was started before
                 raise
         return Started(job, LOOK_AFTER_S)
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any] | Started:
-        answer = self._call("GetTranscriptionJob", {"TranscriptionJobName": handle}, deadline)
-        job: dict[str, Any] = answer.get("TranscriptionJob") or {}
-        status = job.get("TranscriptionJobStatus")
+        request = {"TranscriptionJobName": handle}
+        answer = asked(self._service, _TARGET, "GetTranscriptionJob", request, deadline)
+        with as_promised(self._service, "GetTranscriptionJob"):
+            job: dict[str, Any] = answer["TranscriptionJob"]
+            status = job["TranscriptionJobStatus"]
         if status == "FAILED":
             raise Unprocessable("job_failed", f"Transcribe: {job.get('FailureReason') or 'no reason given'}")
         if status != "COMPLETED":
@@ -75,6 +79,3 @@ class Transcriber:
         except (ValueError, KeyError, TypeError) as error:
             raise Unprocessable("job_failed", f"what Transcribe wrote cannot be read: {error!r}") from None
         return {"text": text, "language": str(job.get("LanguageCode") or self._language)}
-
-    def _call(self, operation: str, request: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
-        return self._service.post_json(operation, _TARGET, request, deadline, version="1.1")
