@@ -186,7 +186,7 @@ def test_rekognition_takes_pictures_only_and_says_what_is_not_there(cloud: Local
     settings = {"GeneralLabels": {"LabelInclusionFilters": ["x"]}}
     ask = rekognition.detect_labels
     assert refused(lambda: ask(Image={"Bytes": png()}, Settings=settings)) == "NotImplemented"
-    assert refused(lambda: ask(Image={"Bytes": png()}, MinConfidence=101)) == "InvalidParameterException"
+    assert refused(lambda: ask(Image={"Bytes": png()}, MinConfidence=101)) == "ValidationException"
 
 
 # -- Comprehend -----------------------------------------------------------------------------------

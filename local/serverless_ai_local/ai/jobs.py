@@ -39,10 +39,11 @@ class Job:
 
 
 class Jobs:
-    """Jobs by their ids. Thread-safe."""
+    """Jobs by their owners and ids. Thread-safe."""
 
     def __init__(self) -> None:
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[tuple[str, str], Job] = {}
+        self._timers: set[threading.Timer] = set()
         self._lock = threading.Lock()
 
     def begin(
@@ -56,16 +57,33 @@ class Jobs:
     ) -> Job:
         """Do the work; what came out is told later, to `ended` as well. A job with a `name` is begun once."""
         id_ = name or str(uuid.uuid4())
-        job = Job(id=id_, owner=owner.lower(), begun_at=time.time(), about=about, outcome=work())
+        outcome = work()
+        job = Job(id=id_, owner=owner.lower(), begun_at=time.time(), about=about, outcome=outcome)
         with self._lock:
-            found = self._jobs.setdefault(id_, job)
+            found = self._jobs.setdefault((job.owner, id_), job)
         if found is job and ended is not None:
-            timer = threading.Timer(TAKES_S, ended, (job,))
-            timer.daemon = True
-            timer.start()
+            self._tell_later(job, ended)
         return found
+
+    def _tell_later(self, job: Job, ended: Callable[[Job], None]) -> None:
+        def tell() -> None:
+            with self._lock:
+                self._timers.discard(timer)
+            ended(job)
+
+        timer = threading.Timer(TAKES_S, tell)
+        timer.daemon = True
+        with self._lock:
+            self._timers.add(timer)
+        timer.start()
+
+    def stop(self) -> None:
+        """Tell nobody any more."""
+        with self._lock:
+            timers, self._timers = self._timers, set()
+        for timer in timers:
+            timer.cancel()
 
     def get(self, owner: str, id_: str) -> Job | None:
         with self._lock:
-            job = self._jobs.get(id_)
-        return job if job is not None and job.owner == owner.lower() else None
+            return self._jobs.get((owner.lower(), id_))

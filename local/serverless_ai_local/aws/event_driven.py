@@ -114,6 +114,7 @@ class EventDriven:
         self._alarms.stop()
         self._sources.stop()
         self._moves.stop()
+        self._ai.stop()
         self._object_events.stop()
         self._topics.stop()
         self._attempts.stop()

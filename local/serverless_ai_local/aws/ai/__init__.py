@@ -30,16 +30,17 @@ class AiServices:
     ) -> None:
         """`happened` puts an event on the default bus."""
         files = Files(checks)
-        self._services = (
-            Textract(reader, files, roles, deliveries),
-            Rekognition(reader, files),
-            Comprehend(reader),
-            Transcribe(reader, files, happened),
-        )
+        self._with_jobs = Textract(reader, files, roles, deliveries), Transcribe(reader, files, happened)
+        self._services = (*self._with_jobs, Rekognition(reader, files), Comprehend(reader))
 
     def operations(self) -> Operations:
         """See `api.Operations`."""
         return {key: handler for part in self._services for key, handler in part.operations().items()}
+
+    def stop(self) -> None:
+        """Tell of no more jobs."""
+        for service in self._with_jobs:
+            service.stop()
 
 
 __all__ = ["AiServices"]

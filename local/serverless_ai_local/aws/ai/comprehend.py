@@ -8,14 +8,15 @@ from typing import Any, Final
 from werkzeug.wrappers import Response
 
 from serverless_ai_local.ai.reading import Reader
+from serverless_ai_local.aws.ai.constraints import require_valid
 from serverless_ai_local.aws.ai.files import known
 from serverless_ai_local.aws.api import ApiError, Call, Operations
 from serverless_ai_local.aws.calls import parameters, reply
 
-LANGUAGES: Final = ("en", "es", "fr", "de", "it", "pt", "ar", "hi", "ja", "ko", "zh", "zh-TW")
 MOST_BYTES: Final = 100_000
 MOST_SEGMENTS, MOST_SEGMENT_BYTES = 10, 1_000
 """Comprehend developer guide, quotas, 2026-11."""
+_INVALID: Final = "ValidationException"
 _TYPES: Final[Mapping[str, str]] = {
     "Person": "PERSON",
     "Location": "LOCATION",
@@ -24,11 +25,15 @@ _TYPES: Final[Mapping[str, str]] = {
     "Quantity": "QUANTITY",
 }
 _TOXIC: Final[Mapping[str, str]] = {
-    "Hate": "HATE_SPEECH",
-    "SelfHarm": "GRAPHIC",
-    "Sexual": "SEXUAL",
-    "Violence": "VIOLENCE_OR_THREAT",
+    "GRAPHIC": "SelfHarm",
+    "HARASSMENT_OR_ABUSE": "",
+    "HATE_SPEECH": "Hate",
+    "INSULT": "",
+    "PROFANITY": "",
+    "SEXUAL": "Sexual",
+    "VIOLENCE_OR_THREAT": "Violence",
 }
+"""All labels, each of which every answer scores -> the kind of harm that it is of."""
 
 
 class Comprehend:
@@ -47,8 +52,10 @@ class Comprehend:
     def _entities(self, call: Call) -> Response:
         given = parameters(call)
         known(given, "Text", "LanguageCode")
-        text = _text(given.get("Text"), MOST_BYTES)
-        language = _language(given, LANGUAGES)
+        require_valid(call, given, _INVALID)
+        if "Text" not in given or "LanguageCode" not in given:
+            raise ApiError("InvalidRequestException", "Text and LanguageCode are needed")
+        text = _fitting(given["Text"], MOST_BYTES)
         entities = [
             {
                 "Type": _TYPES[one.category],
@@ -57,35 +64,30 @@ class Comprehend:
                 "BeginOffset": one.offset,
                 "EndOffset": one.offset + len(one.text),
             }
-            for one in self._reader.entities(text, language)
+            for one in self._reader.entities(text, given["LanguageCode"])
         ]
         return reply({"Entities": entities})
 
     def _toxic(self, call: Call) -> Response:
         given = parameters(call)
+        known(given, "TextSegments", "LanguageCode")
+        require_valid(call, given, _INVALID)
         segments: list[dict[str, Any]] = given["TextSegments"]
-        if not 1 <= len(segments) <= MOST_SEGMENTS:
+        if len(segments) > MOST_SEGMENTS:
             raise ApiError("InvalidRequestException", f"TextSegments must have 1 to {MOST_SEGMENTS} members")
-        _language(given, ("en",))
-        results: list[dict[str, Any]] = []
-        for segment in segments:
-            harm = self._reader.harm_of_text(_text(segment.get("Text"), MOST_SEGMENT_BYTES))
-            labels = [{"Name": name, "Score": harm.get(kind, 0.0)} for kind, name in _TOXIC.items()]
-            results.append({"Labels": labels, "Toxicity": max(harm.values(), default=0.0)})
-        return reply({"ResultList": results})
+        if given["LanguageCode"] != "en":
+            text = f"Language code {given['LanguageCode']} is not supported; en is"
+            raise ApiError("UnsupportedLanguageException", text)
+        texts = [_fitting(segment["Text"], MOST_SEGMENT_BYTES) for segment in segments]
+        return reply({"ResultList": [self._scored(text) for text in texts]})
+
+    def _scored(self, text: str) -> dict[str, Any]:
+        harm = self._reader.harm_of_text(text)
+        labels = [{"Name": name, "Score": harm.get(kind, 0.0)} for name, kind in _TOXIC.items()]
+        return {"Labels": labels, "Toxicity": max(harm.values(), default=0.0)}
 
 
-def _text(text: object, most: int) -> str:
-    if not isinstance(text, str) or not text:
-        raise ApiError("InvalidRequestException", "Text must have at least 1 character")
-    if len(text.encode()) > most:
+def _fitting(text: str, most: int) -> str:
+    if len(text.encode("utf-8", "replace")) > most:
         raise ApiError("TextSizeLimitExceededException", f"Input text size exceeds limit of {most} bytes")
     return text
-
-
-def _language(given: Mapping[str, Any], allowed: tuple[str, ...]) -> str:
-    language = str(given.get("LanguageCode"))
-    if language not in allowed:
-        text = f"Language code {language} is not one of {', '.join(allowed)}"
-        raise ApiError("UnsupportedLanguageException", text)
-    return language

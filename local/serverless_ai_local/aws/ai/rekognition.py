@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from werkzeug.wrappers import Response
 
 from serverless_ai_local.ai.reading import Reader, Unreadable
+from serverless_ai_local.aws.ai.constraints import require_valid
 from serverless_ai_local.aws.ai.files import Files, known
 from serverless_ai_local.aws.api import ApiError, Call, Operations
 from serverless_ai_local.aws.calls import parameters, reply, section
@@ -18,13 +19,15 @@ LEAST_LABEL: Final = 55
 LEAST_HARM: Final = 50
 """Percent, unless MinConfidence says otherwise (Rekognition API reference, 2026-11)."""
 MOST_BYTES: Final = 15 * 1024 * 1024
-_NAMES: Final[Mapping[str, tuple[str, str]]] = {
-    "Hate": ("Hate Symbols", ""),
-    "SelfHarm": ("Self-Harm", "Graphic Violence"),
-    "Sexual": ("Explicit", ""),
-    "Violence": ("Violence", ""),
+"""Of an image in a bucket (the same page, quotas)."""
+_NAMES: Final[Mapping[str, tuple[str, str, int]]] = {
+    "Hate": ("Hate Symbols", "", 1),
+    "SelfHarm": ("Self-Harm", "Graphic Violence", 3),
+    "Sexual": ("Explicit", "", 1),
+    "Violence": ("Violence", "", 1),
 }
-"""Kind of harm -> label and its parent (Rekognition's taxonomy 7.0)."""
+"""Kind of harm -> label, its parent and its level (Rekognition's taxonomy 7.0)."""
+_LISTS: Final = ("Instances", "Parents", "Aliases", "Categories")
 _FORMATS: Final = (b"\x89PNG", b"\xff\xd8\xff")
 
 
@@ -45,11 +48,11 @@ class Rekognition:
         given = parameters(call)
         known(given, "Image", "MaxLabels", "MinConfidence")
         content = self._image(call, given)
-        least, most = _least(given, LEAST_LABEL), int(given.get("MaxLabels") or MOST_LABELS)
+        least, most = given.get("MinConfidence", LEAST_LABEL), given.get("MaxLabels", MOST_LABELS)
         found = _read(lambda: self._reader.labels(content))
         surest = sorted(found, key=lambda one: -one[1])
         labels: list[dict[str, Any]] = [
-            {"Name": name, "Confidence": sure * 100, "Instances": [], "Parents": []}
+            {"Name": name, "Confidence": sure * 100, **{one: [] for one in _LISTS}}
             for name, sure in surest
             if sure * 100 >= least
         ]
@@ -59,29 +62,23 @@ class Rekognition:
         given = parameters(call)
         known(given, "Image", "MinConfidence")
         content = self._image(call, given)
-        least = _least(given, LEAST_HARM)
+        least = given.get("MinConfidence", LEAST_HARM)
         labels: list[dict[str, Any]] = []
         for harm, score in _read(lambda: self._reader.harm_of_image(content)).items():
-            name, parent = _NAMES[harm]
+            name, parent, level = _NAMES[harm]
             if score and score * 100 >= least:
-                labels.append({"Name": name, "ParentName": parent, "Confidence": score * 100})
+                about = {"Name": name, "ParentName": parent, "TaxonomyLevel": level}
+                labels.append({**about, "Confidence": score * 100})
         return reply({"ModerationLabels": labels, "ModerationModelVersion": "7.0"})
 
     def _image(self, call: Call, given: Mapping[str, Any]) -> bytes:
+        require_valid(call, given, "ValidationException")
         content = self._files.given(call, section(given, "Image"))
         if len(content) > MOST_BYTES:
             raise ApiError("ImageTooLargeException", f"Image has more than {MOST_BYTES} bytes")
         if not content.startswith(_FORMATS):
             raise ApiError("InvalidImageFormatException", "Request has invalid image format")
         return content
-
-
-def _least(given: Mapping[str, Any], usual: float) -> float:
-    least = given.get("MinConfidence")
-    least = usual if least is None else float(least)
-    if not 0 <= least <= 100:
-        raise ApiError("InvalidParameterException", "Request has Invalid Parameters")
-    return least
 
 
 def _read(work: Callable[[], _T]) -> _T:

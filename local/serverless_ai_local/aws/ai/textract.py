@@ -15,6 +15,8 @@ from werkzeug.wrappers import Response
 from serverless_ai_local.ai.jobs import Job, Jobs, Outcome
 from serverless_ai_local.ai.reading import Reader, Unreadable
 from serverless_ai_local.aws import arns
+from serverless_ai_local.aws.ai.blocks import blocks_of
+from serverless_ai_local.aws.ai.constraints import violations
 from serverless_ai_local.aws.ai.files import Files, known
 from serverless_ai_local.aws.api import ApiError, Call, Operations
 from serverless_ai_local.aws.calls import parameters, reply, section
@@ -27,7 +29,10 @@ MOST_RESULTS: Final = 1000
 MOST_BYTES: Final = 10 * 1024 * 1024
 """Of a document that is read at once (Textract, quotas, 2026-11)."""
 _MAGIC: Final = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
-_CONFIDENCE: Final = 99.0
+_PDF_BEGINS_WITHIN: Final = 1024
+"""Bytes before `%PDF-` that readers forgive."""
+_INVALID: Final = ("InvalidParameterException", "Request has invalid parameters")
+_UNSUPPORTED: Final = ("UnsupportedDocumentException", "Request has unsupported document format")
 _log = logging.getLogger(__name__)
 
 
@@ -39,6 +44,22 @@ class _Asked:
     tag: str
     topic: str
     role: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Found:
+    """What a document holds; the blocks know each other by their ids, so they are made once."""
+
+    pages: int
+    blocks: Sequence[Mapping[str, Any]]
+
+    def answer(self, begin: int, end: int) -> dict[str, Any]:
+        """The part of it from one block to before another."""
+        return {
+            "DocumentMetadata": {"Pages": self.pages},
+            "Blocks": self.blocks[begin:end],
+            "DetectDocumentTextModelVersion": "1.0",
+        }
 
 
 class Textract:
@@ -56,24 +77,23 @@ class Textract:
             ("textract", "GetDocumentTextDetection"): self._get,
         }
 
+    def stop(self) -> None:
+        """Tell of no more jobs."""
+        self._jobs.stop()
+
     def _detect(self, call: Call) -> Response:
-        given = parameters(call)
-        content = self._files.given(call, section(given, "Document"))
+        given = _valid(call)
+        content = self._document(call, given["Document"])
         if len(content) > MOST_BYTES:
             raise ApiError("DocumentTooLargeException", f"Document exceeds {MOST_BYTES} bytes.")
         pages = self._pages(content)
         if len(pages) != 1:
-            raise ApiError("UnsupportedDocumentException", "Request has unsupported document format")
-        return reply(
-            {
-                "DocumentMetadata": {"Pages": 1},
-                "Blocks": _blocks(pages),
-                "DetectDocumentTextModelVersion": "1.0",
-            }
-        )
+            raise ApiError(*_UNSUPPORTED)
+        found = _Found(pages=1, blocks=blocks_of(pages))
+        return reply(found.answer(0, len(found.blocks)))
 
     def _start(self, call: Call) -> Response:
-        given = parameters(call)
+        given = _valid(call)
         known(given, "DocumentLocation", "ClientRequestToken", "JobTag", "NotificationChannel")
         channel = section(given, "NotificationChannel")
         asked = _Asked(
@@ -84,51 +104,46 @@ class Textract:
         )
         if channel:
             self._roles.require_trust(asked.role, PRINCIPAL)
-        content = self._files.given(call, section(given, "DocumentLocation"))
-        token = str(given.get("ClientRequestToken") or uuid.uuid4())
-        id_ = uuid.uuid5(uuid.NAMESPACE_OID, f"{call.account}/{call.region}/{token}").hex * 2
-        job = self._jobs.begin(
-            call.account, lambda: self._outcome(content), asked, name=id_, ended=self._tell
-        )
+        content = self._document(call, given["DocumentLocation"])
+        owner, token = _owner(call), given.get("ClientRequestToken") or str(uuid.uuid4())
+        id_ = uuid.uuid5(uuid.NAMESPACE_OID, f"{owner}/{token}").hex * 2
+        job = self._jobs.begin(owner, lambda: self._outcome(content), asked, name=id_, ended=self._tell)
         if job.about.parameters != asked.parameters:
             text = "A ClientRequestToken was reused with other parameters."
             raise ApiError("IdempotentParameterMismatchException", text)
         return reply({"JobId": job.id})
 
     def _get(self, call: Call) -> Response:
-        given = parameters(call)
-        job = self._jobs.get(call.account, str(given["JobId"]))
+        given = _valid(call)
+        job = self._jobs.get(_owner(call), given["JobId"])
         if job is None:
-            raise ApiError("InvalidJobIdException", "Request has Invalid Job Id")
+            raise ApiError("InvalidJobIdException", "Request has invalid Job Id")
         if job.running:
             return reply({"JobStatus": "IN_PROGRESS"})
         if job.outcome.code:
             return reply({"JobStatus": "FAILED", "StatusMessage": job.outcome.code})
-        blocks = _blocks(job.outcome.value)
-        begin, most = _range(given)
-        answer = {
-            "JobStatus": "SUCCEEDED",
-            "DocumentMetadata": {"Pages": len(job.outcome.value)},
-            "Blocks": blocks[begin : begin + most],
-            "DetectDocumentTextModelVersion": "1.0",
-        }
-        following = begin + most
-        return reply({**answer, "NextToken": str(following)} if following < len(blocks) else answer)
+        found: _Found = job.outcome.value
+        begin, end = _range(given, len(found.blocks))
+        following = {"NextToken": str(end)} if end < len(found.blocks) else {}
+        return reply({"JobStatus": "SUCCEEDED", **found.answer(begin, end), **following})
+
+    def _document(self, call: Call, source: Mapping[str, Any]) -> bytes:
+        """A document of a kind that Textract takes; what is in it is looked at later."""
+        content = self._files.given(call, source)
+        if not content.startswith(_MAGIC) and b"%PDF-" not in content[:_PDF_BEGINS_WITHIN]:
+            raise ApiError(*_UNSUPPORTED)
+        return content
 
     def _pages(self, content: bytes) -> Sequence[str]:
         try:
             return self._reader.pages(content)
         except Unreadable:
-            if content.startswith(_MAGIC) or b"%PDF-" in content[:1024]:
-                raise ApiError(
-                    "BadDocumentException", "Request has a document that is not readable"
-                ) from None
-            text = "Request has unsupported document format"
-            raise ApiError("UnsupportedDocumentException", text) from None
+            raise ApiError("BadDocumentException", "Request has invalid document content") from None
 
     def _outcome(self, content: bytes) -> Outcome:
         try:
-            return Outcome(value=self._pages(content))
+            pages = self._pages(content)
+            return Outcome(value=_Found(pages=len(pages), blocks=blocks_of(pages)))
         except ApiError as error:
             return Outcome(code=error.code, message=error.message)
 
@@ -152,28 +167,21 @@ class Textract:
             _log.warning("lost: the end of a job of Textract for %s: %s", asked.topic, error.message)
 
 
-def _range(given: Mapping[str, Any]) -> tuple[int, int]:
-    """First block, and most of them."""
-    most, begin = int(given.get("MaxResults") or MOST_RESULTS), str(given.get("NextToken") or "0")
-    if not 1 <= most <= MOST_RESULTS or not begin.isdigit():
-        raise ApiError("InvalidParameterException", "Request has invalid parameters")
-    return int(begin), most
+def _owner(call: Call) -> str:
+    return f"{call.account}/{call.region}"
 
 
-def _blocks(pages: Sequence[str]) -> list[dict[str, Any]]:
-    """A block of each page, followed by those of its lines."""
-    blocks: list[dict[str, Any]] = []
-    for number, text in enumerate(pages, 1):
-        lines = [_block("LINE", number, Text=line) for line in text.splitlines() if line.strip()]
-        ids = [line["Id"] for line in lines]
-        blocks += [_block("PAGE", number, Relationships=[{"Type": "CHILD", "Ids": ids}]), *lines]
-    return blocks
+def _valid(call: Call) -> dict[str, Any]:
+    """The parameters; raises `ApiError` in Textract's words, which do not say what is wrong with them."""
+    given = parameters(call)
+    if violations(call, given):
+        raise ApiError(*_INVALID)
+    return given
 
 
-def _block(kind: str, page: int, **more: Any) -> dict[str, Any]:
-    whole = {"Width": 1.0, "Height": 1.0, "Left": 0.0, "Top": 0.0}
-    geometry: dict[str, Any] = {"BoundingBox": whole, "Polygon": []}
-    id_ = str(uuid.uuid4())
-    return {
-        "BlockType": kind, "Id": id_, "Page": page, "Confidence": _CONFIDENCE, "Geometry": geometry, **more,
-    }  # fmt: skip
+def _range(given: Mapping[str, Any], end: int) -> tuple[int, int]:
+    """First block, and the one after the last."""
+    token = str(given.get("NextToken", "0"))
+    if not token.isdecimal() or (int(token) >= end and "NextToken" in given):
+        raise ApiError(*_INVALID)
+    return int(token), int(token) + min(given.get("MaxResults", MOST_RESULTS), MOST_RESULTS)
