@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.aws.ai.source import as_promised, asked
+from serverless_ai_runtime.adapters.aws.ai.source import asked
 from serverless_ai_runtime.adapters.aws.service import Service
-from serverless_ai_runtime.core.event_pipeline.given import no_jobs
+from serverless_ai_runtime.core.event_pipeline.given import (
+    as_promised,
+    entities_value,
+    moderation_value,
+    no_jobs,
+)
 from serverless_ai_runtime.core.event_pipeline.ports import Source
 from serverless_ai_runtime.core.event_pipeline.texts import pieces, text_of
 from serverless_ai_runtime.core.ports import Deadline
@@ -27,23 +32,17 @@ class Entities:
         self._service, self._language = service, language
 
     def analyse(self, source: Source, deadline: Deadline) -> dict[str, Any]:
-        found: dict[tuple[str, str], float] = {}
-        for piece in pieces(text_of(source, deadline), ENTITY_BYTES):
-            request = {"Text": piece, "LanguageCode": self._language}
-            answer = asked(self._service, _TARGET, "DetectEntities", request, deadline)
-            with as_promised(self._service, "DetectEntities"):
-                for entity in answer["Entities"]:
-                    key = (str(entity["Type"]), str(entity["Text"]))
-                    found[key] = max(found.get(key, 0.0), float(entity["Score"]))
-        return {
-            "entities": [
-                {"type": kind, "text": text, "score": round(score, 4)}
-                for (kind, text), score in found.items()
-            ]
-        }
+        every = pieces(text_of(source, deadline), ENTITY_BYTES)
+        return entities_value(one for piece in every for one in self._found(piece, deadline))
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
         no_jobs("Comprehend", handle)
+
+    def _found(self, text: str, deadline: Deadline) -> list[tuple[str, str, float]]:
+        request = {"Text": text, "LanguageCode": self._language}
+        answer = asked(self._service, _TARGET, "DetectEntities", request, deadline)
+        with as_promised(self._service, "DetectEntities"):
+            return [(str(one["Type"]), str(one["Text"]), float(one["Score"])) for one in answer["Entities"]]
 
 
 class Toxicity:
@@ -53,17 +52,9 @@ class Toxicity:
         self._service, self._threshold = service, threshold
 
     def analyse(self, source: Source, deadline: Deadline) -> dict[str, Any]:
-        scores: dict[str, float] = {}
-        segments = list(pieces(text_of(source, deadline), SEGMENT_BYTES))
-        for batch in _batches(segments):
-            for name, score in self._scores(batch, deadline):
-                scores[name] = max(scores.get(name, 0.0), score)
-        categories = [
-            {"name": name, "score": round(score, 4)}
-            for name, score in scores.items()
-            if score * 100 >= self._threshold
-        ]
-        return {"flagged": bool(categories), "categories": categories}
+        batches = _batches(list(pieces(text_of(source, deadline), SEGMENT_BYTES)))
+        scores = (score for batch in batches for score in self._scores(batch, deadline))
+        return moderation_value(scores, self._threshold)
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
         no_jobs("Comprehend", handle)

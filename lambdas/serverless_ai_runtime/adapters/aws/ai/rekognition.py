@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from serverless_ai_runtime.adapters.aws.ai.comprehend import Toxicity
-from serverless_ai_runtime.adapters.aws.ai.source import as_promised, asked, in_bucket
+from serverless_ai_runtime.adapters.aws.ai.source import asked, in_bucket
 from serverless_ai_runtime.adapters.aws.service import Service
-from serverless_ai_runtime.core.event_pipeline.given import no_jobs
+from serverless_ai_runtime.core.event_pipeline.given import as_promised, moderation_value, no_jobs
 from serverless_ai_runtime.core.event_pipeline.ports import Source
 from serverless_ai_runtime.core.ports import Deadline
 
@@ -24,7 +24,11 @@ class ImageLabels:
         request = {"Image": in_bucket(source, "Rekognition"), "MinConfidence": self._min_confidence}
         answer = asked(self._service, _TARGET, "DetectLabels", request, deadline)
         with as_promised(self._service, "DetectLabels"):
-            return {"labels": _named(answer["Labels"], "confidence")}
+            labels = [
+                {"name": str(one["Name"]), "confidence": round(one["Confidence"] / 100, 4)}
+                for one in answer["Labels"]
+            ]
+        return {"labels": labels}
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
         no_jobs("Rekognition", handle)
@@ -42,13 +46,8 @@ class Moderation:
         request = {"Image": in_bucket(source, "Rekognition"), "MinConfidence": self._threshold}
         answer = asked(self._service, _TARGET, "DetectModerationLabels", request, deadline)
         with as_promised(self._service, "DetectModerationLabels"):
-            categories = _named(answer["ModerationLabels"], "score")
-        return {"flagged": bool(categories), "categories": categories}
+            scores = [(str(one["Name"]), one["Confidence"] / 100) for one in answer["ModerationLabels"]]
+        return moderation_value(scores, self._threshold)
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
         no_jobs("Rekognition", handle)
-
-
-def _named(labels: list[dict[str, Any]], sure: str) -> list[dict[str, Any]]:
-    """Each label's name, and under the name `sure` how sure it is: 0 to 1."""
-    return [{"name": str(one["Name"]), sure: round(one["Confidence"] / 100, 4)} for one in labels]

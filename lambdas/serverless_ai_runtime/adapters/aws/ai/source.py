@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, Final
 
 from serverless_ai_runtime.adapters.aws.service import Service
@@ -41,15 +40,3 @@ def asked(
     """The service's answer; raises `Unprocessable` for a refusal that is final."""
     with judged(FINAL):
         return service.post_json(operation, target, request, deadline, version="1.1")
-
-
-@contextmanager
-def as_promised(service: Service, operation: str) -> Generator[None]:
-    """Turn a failure to read an answer into the error for one that is not what the service promises.
-
-    Half an answer must not be taken for a result: an image without labels for unfit content is fit.
-    """
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise service.malformed(operation, f"not what was asked for: {error!r}") from None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.aws.ai.source import as_promised, asked, in_bucket
+from serverless_ai_runtime.adapters.aws.ai.source import asked, in_bucket
 from serverless_ai_runtime.adapters.aws.service import Service
+from serverless_ai_runtime.core.event_pipeline.given import as_promised, pages_value
 from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
 from serverless_ai_runtime.core.ports import Deadline
 
@@ -70,6 +71,4 @@ def _value(answers: list[dict[str, Any]]) -> dict[str, Any]:
         kind, page = block["BlockType"], int(block.get("Page", 1))
         if kind in ("PAGE", "LINE"):
             lines.setdefault(page, []).extend([str(block["Text"])] if kind == "LINE" else [])
-    texts = {page: "\n".join(lines[page]) for page in sorted(lines)}
-    pages = [{"page": page, "text": text} for page, text in texts.items()]
-    return {"text": "\n\n".join(texts.values()), "pages": pages}
+    return pages_value({page: "\n".join(lines[page]) for page in sorted(lines)})

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.aws.ai.source import as_promised, asked
+from serverless_ai_runtime.adapters.aws.ai.source import asked
 from serverless_ai_runtime.adapters.aws.service import Service
+from serverless_ai_runtime.core.event_pipeline.given import as_promised, named_file
 from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
 from serverless_ai_runtime.core.objects import ObjectMissing, ObjectRef, ObjectStore
 from serverless_ai_runtime.core.ports import Deadline, Refused
@@ -35,18 +36,13 @@ class Transcriber:
         self._results, self._language = results, language
 
     def analyse(self, source: Source, deadline: Deadline) -> Started:
-        kind = source.name.rpartition(".")[2].lower()
-        if source.ref is None or kind not in FORMATS:
-            allowed = ", ".join(FORMATS)
-            raise Unprocessable(
-                "unsupported_type", f"Transcribe takes files named .{allowed}; got {source.name!r}"
-            )
+        ref, kind = named_file(source, "Transcribe", FORMATS)
         job = f"{self._results}-{source.token}"
         request = {
             "TranscriptionJobName": job,
             "LanguageCode": self._language,
             "MediaFormat": kind,
-            "Media": {"MediaFileUri": f"s3://{source.ref.container}/{source.ref.key}"},
+            "Media": {"MediaFileUri": f"s3://{ref.container}/{ref.key}"},
             "OutputBucketName": self._results,
             "OutputKey": f"{JOBS}{job}.json",
         }

@@ -6,9 +6,15 @@ from binascii import b2a_base64
 from collections.abc import Mapping
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.azure.ai.source import FINAL, malformed
+from serverless_ai_runtime.adapters.azure.ai.source import FINAL
 from serverless_ai_runtime.adapters.service import Service
-from serverless_ai_runtime.core.event_pipeline.given import content_of, judged, no_jobs
+from serverless_ai_runtime.core.event_pipeline.given import (
+    as_promised,
+    content_of,
+    judged,
+    moderation_value,
+    no_jobs,
+)
 from serverless_ai_runtime.core.event_pipeline.ports import Source
 from serverless_ai_runtime.core.event_pipeline.texts import pieces, text_of
 from serverless_ai_runtime.core.ports import Deadline
@@ -29,31 +35,28 @@ class Moderation:
         self._service, self._threshold = service, threshold
 
     def analyse(self, source: Source, deadline: Deadline) -> dict[str, Any]:
-        found: dict[str, int] = {}
         if source.name.lower().endswith(IMAGES):
             content = b2a_base64(content_of(source, "Content Safety", MOST_MB), newline=False).decode()
-            self._ask("image", {"image": {"content": content}}, found, deadline)
-        else:
-            for piece in pieces(text_of(source, deadline), TEXT_BYTES):
-                self._ask("text", {"text": piece, "outputType": "EightSeverityLevels"}, found, deadline)
-        scores = {name: round(severity / WORST, 4) for name, severity in found.items()}
-        categories = [
-            {"name": name, "score": score} for name, score in scores.items() if score * 100 >= self._threshold
-        ]
-        return {"flagged": bool(categories), "categories": categories}
+            return moderation_value(
+                self._scores("image", {"image": {"content": content}}, deadline), self._threshold
+            )
+        scores = (
+            score
+            for piece in pieces(text_of(source, deadline), TEXT_BYTES)
+            for score in self._scores("text", {"text": piece, "outputType": "EightSeverityLevels"}, deadline)
+        )
+        return moderation_value(scores, self._threshold)
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
         no_jobs("Content Safety", handle)
 
-    def _ask(self, kind: str, request: Mapping[str, Any], found: dict[str, int], deadline: Deadline) -> None:
-        """Put the worst severity of each category into `found`."""
+    def _scores(self, kind: str, request: Mapping[str, Any], deadline: Deadline) -> list[tuple[str, float]]:
+        """Of each category, 0 to 1."""
         with judged(FINAL):
             answer = self._service.post_json(
                 "Analyze", f"/contentsafety/{kind}:analyze?{_VERSION}", request, deadline
             )
-        try:
-            for one in answer["categoriesAnalysis"]:
-                name = str(one["category"])
-                found[name] = max(found.get(name, 0), int(one["severity"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise malformed(self._service, error) from None
+        with as_promised(self._service, "Analyze"):
+            return [
+                (str(one["category"]), int(one["severity"]) / WORST) for one in answer["categoriesAnalysis"]
+            ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import quote
 
-from serverless_ai_runtime.adapters.azure.ai.source import FINAL, malformed, nothing, octets, operation_of
+from serverless_ai_runtime.adapters.azure.ai.source import FINAL, nothing, octets, operation_of
 from serverless_ai_runtime.adapters.service import Service
-from serverless_ai_runtime.core.event_pipeline.given import content_of, judged
+from serverless_ai_runtime.core.event_pipeline.given import as_promised, content_of, judged, pages_value
 from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
 from serverless_ai_runtime.core.ports import Deadline
 
@@ -46,16 +46,9 @@ class Ocr:
             failure: dict[str, Any] = answer.get("error") or {}
             why = f"{failure.get('code', 'no code')}: {failure.get('message', 'no reason given')}"
             raise Unprocessable("job_failed", f"Document Intelligence: {why}")
-        try:
-            return _value(answer["analyzeResult"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise malformed(self._service, error) from None
-
-
-def _value(result: dict[str, Any]) -> dict[str, Any]:
-    texts = {
-        int(page["pageNumber"]): "\n".join(str(line["content"]) for line in page.get("lines") or ())
-        for page in result["pages"]
-    }
-    pages = [{"page": page, "text": text} for page, text in texts.items()]
-    return {"text": "\n\n".join(texts.values()), "pages": pages}
+        with as_promised(self._service, "GetAnalyzeResult"):
+            texts = {
+                int(page["pageNumber"]): "\n".join(str(line["content"]) for line in page.get("lines") or ())
+                for page in answer["analyzeResult"]["pages"]
+            }
+        return pages_value(texts)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.azure.ai.source import FINAL, malformed
+from serverless_ai_runtime.adapters.azure.ai.source import FINAL
 from serverless_ai_runtime.adapters.service import Service
-from serverless_ai_runtime.core.event_pipeline.given import judged, no_jobs
+from serverless_ai_runtime.core.event_pipeline.given import as_promised, entities_value, judged, no_jobs
 from serverless_ai_runtime.core.event_pipeline.ports import Source, Unprocessable
 from serverless_ai_runtime.core.event_pipeline.texts import pieces, text_of
 from serverless_ai_runtime.core.ports import Deadline
@@ -26,15 +26,8 @@ class Entities:
         self._service, self._language = service, language
 
     def analyse(self, source: Source, deadline: Deadline) -> dict[str, Any]:
-        best: dict[tuple[str, str], float] = {}
-        for batch in _batches(list(pieces(text_of(source, deadline), PIECE_BYTES))):
-            for kind, text, score in self._ask(batch, deadline):
-                best[kind, text] = max(best.get((kind, text), 0.0), score)
-        return {
-            "entities": [
-                {"type": kind, "text": text, "score": round(score, 4)} for (kind, text), score in best.items()
-            ]
-        }
+        batches = _batches(list(pieces(text_of(source, deadline), PIECE_BYTES)))
+        return entities_value(one for batch in batches for one in self._ask(batch, deadline))
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
         no_jobs("Azure Language", handle)
@@ -50,7 +43,7 @@ class Entities:
         }
         with judged(FINAL):
             answer = self._service.post_json("AnalyzeText", _PATH, request, deadline)
-        try:
+        with as_promised(self._service, "AnalyzeText"):
             for failed in answer["results"]["errors"]:
                 error = failed["error"]
                 raise Unprocessable("refused_by_service", f"Azure Language: {error['message']}")
@@ -59,8 +52,6 @@ class Entities:
                 for document in answer["results"]["documents"]
                 for one in document["entities"]
             ]
-        except (KeyError, TypeError, ValueError) as error:
-            raise malformed(self._service, error) from None
 
 
 def _batches(texts: list[str]) -> Iterator[list[str]]:

@@ -7,7 +7,6 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from serverless_ai_runtime.adapters.service import Service
-from serverless_ai_runtime.core.ports import Unavailable
 from serverless_ai_runtime.http import Response
 
 # Statuses of refusals that no further attempt mends -> our code.
@@ -25,13 +24,8 @@ def operation_of(service: Service, response: Response, header: str) -> str:
     """
     name = urlsplit(response.headers.get(header, "")).path.rstrip("/").rpartition("/")[2]
     if not name:
-        raise malformed(service, f"there is no {header}")
+        raise service.malformed("Begin", f"there is no {header}")
     return name
-
-
-def malformed(service: Service, what: object) -> Unavailable:
-    """The error for an answer that is not what the service promises."""
-    return service.malformed("Analyse", f"not what was asked for: {what!r}")
 
 
 def octets() -> dict[str, str]:

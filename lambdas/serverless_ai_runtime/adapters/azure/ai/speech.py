@@ -6,9 +6,9 @@ import json
 from typing import Any, Final
 from urllib.parse import quote
 
-from serverless_ai_runtime.adapters.azure.ai.source import FINAL, malformed, nothing, operation_of
+from serverless_ai_runtime.adapters.azure.ai.source import FINAL, nothing, operation_of
 from serverless_ai_runtime.adapters.service import Service
-from serverless_ai_runtime.core.event_pipeline.given import judged
+from serverless_ai_runtime.core.event_pipeline.given import as_promised, judged, named_file
 from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
 from serverless_ai_runtime.core.ports import Deadline, ServiceError
 from serverless_ai_runtime.http import Request, Response
@@ -28,14 +28,9 @@ class Transcriber:
         self._service, self._objects, self._language = service, objects.rstrip("/"), language
 
     def analyse(self, source: Source, deadline: Deadline) -> Started:
-        kind = source.name.rpartition(".")[2].lower()
-        if source.ref is None or kind not in FORMATS:
-            allowed = ", ".join(FORMATS)
-            raise Unprocessable(
-                "unsupported_type", f"Azure Speech takes files named .{allowed}; got {source.name!r}"
-            )
+        ref, _ = named_file(source, "Azure Speech", FORMATS)
         request = {
-            "contentUrls": [f"{self._objects}/{source.ref.container}/{quote(source.ref.key, safe='/')}"],
+            "contentUrls": [f"{self._objects}/{ref.container}/{quote(ref.key, safe='/')}"],
             "locale": self._language,
             "displayName": source.token,
             "properties": {"timeToLiveHours": KEPT_HOURS},
@@ -61,11 +56,10 @@ class Transcriber:
             properties: dict[str, Any] = job.get("properties") or {}
             failure: dict[str, Any] = properties.get("error") or {}
             raise Unprocessable("job_failed", f"Azure Speech: {failure.get('message') or 'no reason given'}")
-        try:
-            files = self._get(f"/{quote(handle, safe='')}/files", deadline)["values"]
-            urls = [str(one["links"]["contentUrl"]) for one in files if one["kind"] == "Transcription"]
-        except (KeyError, TypeError) as error:
-            raise malformed(self._service, error) from None
+        listed = self._get(f"/{quote(handle, safe='')}/files", deadline)
+        with as_promised(self._service, "GetTranscriptionFiles"):
+            files = [one for one in listed["values"] if one["kind"] == "Transcription"]
+            urls = [str(one["links"]["contentUrl"]) for one in files]
         if not urls:
             raise Unprocessable(
                 "job_failed", "Azure Speech could not read the file, and wrote no transcription"
@@ -76,11 +70,10 @@ class Transcriber:
     def _said(self, url: str, deadline: Deadline) -> str:
         """Text of a transcription. Its URL is signed, and elsewhere: our token does not go there."""
         request = Request(self._service.name, "GetFile", "GET", url, b"", lambda: _host(url))
-        try:
-            content = json.loads(self._service.cloud.http.send(request, self._judge, deadline).body)
-            return " ".join(str(one["display"]) for one in content["combinedRecognizedPhrases"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise malformed(self._service, error) from None
+        response = self._service.cloud.http.send(request, self._judge, deadline)
+        with as_promised(self._service, "GetFile"):
+            phrases = json.loads(response.body)["combinedRecognizedPhrases"]
+            return " ".join(str(one["display"]) for one in phrases)
 
     def _judge(self, response: Response) -> ServiceError | None:
         if response.status < 300:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.azure.ai.source import FINAL, malformed, octets
+from serverless_ai_runtime.adapters.azure.ai.source import FINAL, octets
 from serverless_ai_runtime.adapters.service import Service
-from serverless_ai_runtime.core.event_pipeline.given import content_of, judged, no_jobs
+from serverless_ai_runtime.core.event_pipeline.given import as_promised, content_of, judged, no_jobs
 from serverless_ai_runtime.core.event_pipeline.ports import Source
 from serverless_ai_runtime.core.ports import Deadline
 
@@ -26,11 +26,10 @@ class ImageLabels:
             response = self._service.call(
                 "AnalyzeImage", "POST", _PATH, deadline, headers=octets, body=content
             )
-        try:
-            found = self._service.parsed("AnalyzeImage", response)["tagsResult"]["values"]
+        answer = self._service.parsed("AnalyzeImage", response)
+        with as_promised(self._service, "AnalyzeImage"):
+            found = answer["tagsResult"]["values"]
             labels = [{"name": tag["name"], "confidence": round(tag["confidence"], 4)} for tag in found]
-        except (KeyError, TypeError) as error:
-            raise malformed(self._service, error) from None
         return {"labels": [label for label in labels if label["confidence"] >= self._least]}
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What Google's AI services share: refusals that are final, operations, malformed answers."""
+"""What Google's AI services share: refusals that are final, and operations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.event_pipeline.ports import Unprocessable
-from serverless_ai_runtime.core.ports import Deadline, Unavailable
+from serverless_ai_runtime.core.ports import Deadline
 
 # Statuses of refusals that no further attempt mends -> our code.
 FINAL: Final[Mapping[str, str]] = {"400": "unsupported_type", "413": "too_large"}
@@ -16,16 +16,11 @@ JOBS: Final = "jobs/"
 """Prefix in the results bucket of what jobs write."""
 
 
-def malformed(service: Service, what: object) -> Unavailable:
-    """The error for an answer that is not what the service promises."""
-    return service.malformed("Analyse", f"not what was asked for: {what!r}")
-
-
 def operation_of(service: Service, answer: Mapping[str, Any]) -> str:
     """The id of an operation that was begun: the last part of its name."""
     name = str(answer.get("name", "")).rpartition("/")[2]
     if not name:
-        raise malformed(service, "an operation without a name")
+        raise service.malformed("Begin", "an operation without a name")
     return name
 
 

@@ -11,31 +11,37 @@ from serverless_ai_runtime.adapters.gcp.ai.answers import (
     FINAL,
     JOBS,
     ended,
-    malformed,
     operation_of,
     require_success,
 )
 from serverless_ai_runtime.adapters.gcp.storage import StorageObjects
 from serverless_ai_runtime.adapters.service import Service
-from serverless_ai_runtime.core.event_pipeline.given import MEBIBYTE, content_of, judged
+from serverless_ai_runtime.core.event_pipeline.given import (
+    MEBIBYTE,
+    as_promised,
+    content_of,
+    judged,
+    named_file,
+    pages_value,
+)
 from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
 from serverless_ai_runtime.core.objects import ObjectMissing, ObjectRef
-from serverless_ai_runtime.core.ports import Deadline, Refused
+from serverless_ai_runtime.core.ports import Deadline
 
 LOOK_AFTER_S: Final = 10.0
 MOST_MB: Final = 40
 """Of a document that is read at once (https://cloud.google.com/document-ai/limits, read 2026-11)."""
 SHARD_BYTES: Final = 256 * MEBIBYTE
 TYPES: Final[Mapping[str, str]] = {
-    ".pdf": "application/pdf",
-    ".tif": "image/tiff",
-    ".tiff": "image/tiff",
-    ".gif": "image/gif",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".png": "image/png",
-    ".bmp": "image/bmp",
-    ".webp": "image/webp",
+    "pdf": "application/pdf",
+    "tif": "image/tiff",
+    "tiff": "image/tiff",
+    "gif": "image/gif",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "bmp": "image/bmp",
+    "webp": "image/webp",
 }
 _FIELDS: Final = "text,pages.pageNumber,pages.layout.textAnchor"
 _TOO_MANY: Final = "exceed the limit"
@@ -54,41 +60,34 @@ class Ocr:
         self._place = f"/v1/{processor.partition('/processors/')[0]}"
 
     def analyse(self, source: Source, deadline: Deadline) -> dict[str, Any] | Started:
-        kind = TYPES.get("." + source.name.rpartition(".")[2].lower())
-        if kind is None:
-            raise Unprocessable(
-                "unsupported_type", f"Document AI takes files named {', '.join(TYPES)}; got {source.name!r}"
-            )
-        content = content_of(source, "Document AI", MOST_MB)
+        ref, suffix = named_file(source, "Document AI", TYPES)
+        kind, content = TYPES[suffix], content_of(source, "Document AI", MOST_MB)
         raw = {"content": b2a_base64(content, newline=False).decode(), "mimeType": kind}
         request = {"rawDocument": raw, "skipHumanReview": True, "imagelessMode": True, "fieldMask": _FIELDS}
         try:
-            answer = self._service.post_json(
-                "ProcessDocument", f"/v1/{self._processor}:process", request, deadline
-            )
-        except Refused as error:
-            if _TOO_MANY in str(error):
-                return self._start(source, kind, deadline)
             with judged(FINAL):
-                raise
+                answer = self._service.post_json(
+                    "ProcessDocument", f"/v1/{self._processor}:process", request, deadline
+                )
+        except Unprocessable as error:
+            if _TOO_MANY in str(error):
+                return self._start(ref, kind, source.token, deadline)
+            raise
         return self._value([answer.get("document")])
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any] | Started:
         operation = ended(self._service, self._place, handle, deadline)
         if operation is None:
             return Started(handle, LOOK_AFTER_S)
-        try:
+        with as_promised(self._service, "GetOperation"):
             (one,) = operation["metadata"]["individualProcessStatuses"]
             place = str(one["outputGcsDestination"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise malformed(self._service, error) from None
-        require_success(self._service, one.get("status"))
+            require_success(self._service, one.get("status"))
         return self._value(self._written(place, deadline))
 
-    def _start(self, source: Source, kind: str, deadline: Deadline) -> Started:
-        assert source.ref is not None
-        where = f"gs://{source.ref.container}/{source.ref.key}"
-        output = {"gcsUri": f"gs://{self._results}/{JOBS}{source.token}/", "fieldMask": _FIELDS}
+    def _start(self, ref: ObjectRef, kind: str, token: str, deadline: Deadline) -> Started:
+        where = f"gs://{ref.container}/{ref.key}"
+        output = {"gcsUri": f"gs://{self._results}/{JOBS}{token}/", "fieldMask": _FIELDS}
         request = {
             "inputDocuments": {"gcsDocuments": {"documents": [{"gcsUri": where, "mimeType": kind}]}},
             "documentOutputConfig": {"gcsOutputConfig": output},
@@ -104,7 +103,7 @@ class Ocr:
         """The documents that a job wrote, in their order."""
         start = f"gs://{self._results}/"
         if not place.startswith(start + JOBS):
-            raise malformed(self._service, f"an output at {place}")
+            raise self._service.malformed("GetOperation", f"an output at {place}")
         names = self._objects.names(self._results, place.removeprefix(start), deadline)
         shards = sorted((name for name in names if name.endswith(".json")), key=_number)
         if not shards:
@@ -115,17 +114,12 @@ class Ocr:
         except ObjectMissing as error:
             raise Unprocessable("job_failed", f"what Document AI wrote is gone: {error}") from None
         except ValueError as error:
-            raise malformed(self._service, error) from None
+            raise self._service.malformed("GetOperation", f"not JSON: {error}") from None
 
     def _value(self, documents: Sequence[Any]) -> dict[str, Any]:
-        texts: list[str] = []
-        try:
-            for document in documents:
-                texts += [_page(document, page) for page in document.get("pages") or ()]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise malformed(self._service, error) from None
-        pages = [{"page": page, "text": text} for page, text in enumerate(texts, 1)]
-        return {"text": "\n\n".join(texts), "pages": pages}
+        with as_promised(self._service, "ProcessDocument"):
+            texts = [_page(document, page) for document in documents for page in document["pages"]]
+        return pages_value(dict(enumerate(texts, 1)))
 
 
 def _page(document: Mapping[str, Any], page: Mapping[str, Any]) -> str:

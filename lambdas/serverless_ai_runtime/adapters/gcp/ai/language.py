@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.gcp.ai.answers import FINAL, malformed
+from serverless_ai_runtime.adapters.gcp.ai.answers import FINAL
 from serverless_ai_runtime.adapters.service import Service
-from serverless_ai_runtime.core.event_pipeline.given import judged, no_jobs
+from serverless_ai_runtime.core.event_pipeline.given import (
+    as_promised,
+    entities_value,
+    judged,
+    moderation_value,
+    no_jobs,
+)
 from serverless_ai_runtime.core.event_pipeline.ports import Source
 from serverless_ai_runtime.core.event_pipeline.texts import pieces, text_of
 from serverless_ai_runtime.core.ports import Deadline
@@ -25,15 +31,8 @@ class Entities:
         self._service, self._language = service, language
 
     def analyse(self, source: Source, deadline: Deadline) -> dict[str, Any]:
-        best: dict[tuple[str, str], float] = {}
-        for piece in pieces(text_of(source, deadline), PIECE_BYTES):
-            for kind, text, score in self._ask(piece, deadline):
-                best[kind, text] = max(best.get((kind, text), 0.0), score)
-        return {
-            "entities": [
-                {"type": kind, "text": text, "score": round(score, 4)} for (kind, text), score in best.items()
-            ]
-        }
+        every = pieces(text_of(source, deadline), PIECE_BYTES)
+        return entities_value(one for piece in every for one in self._ask(piece, deadline))
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
         no_jobs("Natural Language", handle)
@@ -45,13 +44,11 @@ class Entities:
             answer = self._service.post_json(
                 "AnalyzeEntities", "/v2/documents:analyzeEntities", request, deadline
             )
-        try:
+        with as_promised(self._service, "AnalyzeEntities"):
             return [
                 (str(entity["type"]), str(entity["name"]), _surest(entity))
                 for entity in answer.get("entities") or ()
             ]
-        except (KeyError, TypeError, ValueError) as error:
-            raise malformed(self._service, error) from None
 
 
 class TextModeration:
@@ -61,25 +58,18 @@ class TextModeration:
         self._service, self._threshold = service, threshold
 
     def analyse(self, source: Source, deadline: Deadline) -> dict[str, Any]:
-        scores: dict[str, float] = {}
-        for piece in pieces(text_of(source, deadline), PIECE_BYTES):
-            request = {"document": {"type": "PLAIN_TEXT", "content": piece}}
-            with judged(FINAL):
-                answer = self._service.post_json(
-                    "ModerateText", "/v2/documents:moderateText", request, deadline
-                )
-            try:
-                for one in answer.get("moderationCategories") or ():
-                    name = str(one["name"])
-                    scores[name] = max(scores.get(name, 0.0), float(one.get("confidence", 0)))
-            except (KeyError, TypeError, ValueError) as error:
-                raise malformed(self._service, error) from None
-        categories = [
-            {"name": name, "score": round(score, 4)}
-            for name, score in scores.items()
-            if score * 100 >= self._threshold
-        ]
-        return {"flagged": bool(categories), "categories": categories}
+        every = pieces(text_of(source, deadline), PIECE_BYTES)
+        scores = (score for piece in every for score in self._scores(piece, deadline))
+        return moderation_value(scores, self._threshold)
+
+    def _scores(self, text: str, deadline: Deadline) -> list[tuple[str, float]]:
+        request = {"document": {"type": "PLAIN_TEXT", "content": text}}
+        with judged(FINAL):
+            answer = self._service.post_json("ModerateText", "/v2/documents:moderateText", request, deadline)
+        with as_promised(self._service, "ModerateText"):
+            return [
+                (str(one["name"]), float(one.get("confidence", 0))) for one in answer["moderationCategories"]
+            ]
 
 
 def _surest(entity: dict[str, Any]) -> float:

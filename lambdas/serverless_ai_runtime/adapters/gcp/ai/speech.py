@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.gcp.ai.answers import (
-    FINAL,
-    ended,
-    malformed,
-    operation_of,
-    require_success,
-)
+from serverless_ai_runtime.adapters.gcp.ai.answers import FINAL, ended, operation_of, require_success
 from serverless_ai_runtime.adapters.service import Service
-from serverless_ai_runtime.core.event_pipeline.given import judged
-from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
+from serverless_ai_runtime.core.event_pipeline.given import as_promised, judged, named_file
+from serverless_ai_runtime.core.event_pipeline.ports import Source, Started
 from serverless_ai_runtime.core.ports import Deadline
 
 LOOK_AFTER_S: Final = 10.0
@@ -30,15 +24,10 @@ class Transcriber:
         self._service, self._path, self._language = service, f"/v2/{place}", language
 
     def analyse(self, source: Source, deadline: Deadline) -> Started:
-        kind = source.name.rpartition(".")[2].lower()
-        if source.ref is None or kind not in FORMATS:
-            allowed = ", ".join(FORMATS)
-            raise Unprocessable(
-                "unsupported_type", f"Speech-to-Text takes files named .{allowed}; got {source.name!r}"
-            )
+        ref, _ = named_file(source, "Speech-to-Text", FORMATS)
         request: dict[str, Any] = {
             "config": {"autoDecodingConfig": {}, "languageCodes": [self._language], "model": MODEL},
-            "files": [{"uri": f"gs://{source.ref.container}/{source.ref.key}"}],
+            "files": [{"uri": f"gs://{ref.container}/{ref.key}"}],
             "recognitionOutputConfig": {"inlineResponseConfig": {}},
         }
         with judged(FINAL):
@@ -55,15 +44,13 @@ class Transcriber:
         operation = ended(self._service, self._path, handle, deadline)
         if operation is None:
             return Started(handle, LOOK_AFTER_S)
-        try:
+        with as_promised(self._service, "GetOperation"):
             (one,) = operation["response"]["results"].values()
             require_success(self._service, one.get("error"))
             heard: Mapping[str, Any] = (one.get("inlineResult") or one).get("transcript") or {}
             results: list[Mapping[str, Any]] = heard.get("results") or []
             said = [_best(result) for result in results]
             languages = [str(result["languageCode"]) for result in results if result.get("languageCode")]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise malformed(self._service, error) from None
         return {
             "text": " ".join(text for text in said if text),
             "language": (languages or [self._language])[0],

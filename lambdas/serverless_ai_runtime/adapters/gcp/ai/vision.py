@@ -6,10 +6,16 @@ from binascii import b2a_base64
 from collections.abc import Mapping
 from typing import Any, Final
 
-from serverless_ai_runtime.adapters.gcp.ai.answers import FINAL, malformed
+from serverless_ai_runtime.adapters.gcp.ai.answers import FINAL
 from serverless_ai_runtime.adapters.gcp.ai.language import TextModeration
 from serverless_ai_runtime.adapters.service import Service
-from serverless_ai_runtime.core.event_pipeline.given import content_of, judged, no_jobs
+from serverless_ai_runtime.core.event_pipeline.given import (
+    as_promised,
+    content_of,
+    judged,
+    moderation_value,
+    no_jobs,
+)
 from serverless_ai_runtime.core.event_pipeline.ports import Source, Unprocessable
 from serverless_ai_runtime.core.ports import Deadline
 
@@ -19,7 +25,9 @@ MOST_MB: Final = 7
 MOST_LABELS: Final = 50
 IMAGES: Final = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 CATEGORIES: Final = ("adult", "medical", "racy", "spoof", "violence")
+UNKNOWN: Final = "UNKNOWN"
 LIKELIHOODS: Final[Mapping[str, float]] = {
+    UNKNOWN: 0.0,
     "VERY_UNLIKELY": 0.05,
     "UNLIKELY": 0.25,
     "POSSIBLE": 0.5,
@@ -40,11 +48,9 @@ class ImageLabels:
     def analyse(self, source: Source, deadline: Deadline) -> dict[str, Any]:
         wanted = {"type": "LABEL_DETECTION", "maxResults": MOST_LABELS}
         answer = _annotated(self._service, source, wanted, deadline)
-        try:
-            found = answer.get("labelAnnotations") or ()
+        with as_promised(self._service, "AnnotateImages"):
+            found = answer.get("labelAnnotations") or ()  # left out where there is none
             labels = [{"name": one["description"], "confidence": round(one["score"], 4)} for one in found]
-        except (KeyError, TypeError) as error:
-            raise malformed(self._service, error) from None
         return {"labels": [label for label in labels if label["confidence"] >= self._least]}
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
@@ -61,12 +67,10 @@ class Moderation:
         if not source.name.lower().endswith(IMAGES):
             return self._text.analyse(source, deadline)
         answer = _annotated(self._service, source, {"type": "SAFE_SEARCH_DETECTION"}, deadline)
-        judged_as: Mapping[str, Any] = answer.get("safeSearchAnnotation") or {}
-        scores = {name: LIKELIHOODS.get(str(judged_as.get(name)), 0.0) for name in CATEGORIES}
-        categories = [
-            {"name": name, "score": score} for name, score in scores.items() if score * 100 >= self._threshold
-        ]
-        return {"flagged": bool(categories), "categories": categories}
+        with as_promised(self._service, "AnnotateImages"):
+            found = answer["safeSearchAnnotation"]
+            scores = [(name, LIKELIHOODS[found.get(name, UNKNOWN)]) for name in CATEGORIES]
+        return moderation_value(scores, self._threshold)
 
     def collect(self, handle: str, deadline: Deadline) -> dict[str, Any]:
         no_jobs("Cloud Vision", handle)
@@ -80,13 +84,11 @@ def _annotated(
     request = {"requests": [{"image": {"content": content}, "features": [wanted]}]}
     with judged(FINAL):
         answer = service.post_json("AnnotateImages", "/v1/images:annotate", request, deadline)
-    try:
+    with as_promised(service, "AnnotateImages"):
         (one,) = answer["responses"]
         failure: Mapping[str, Any] = one.get("error") or {}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise malformed(service, error) from None
     if failure.get("code") == _INVALID_ARGUMENT:
         raise Unprocessable("unsupported_type", f"Cloud Vision: {failure.get('message')}")
     if failure:
-        raise malformed(service, failure)
+        raise service.malformed("AnnotateImages", f"{failure}")
     return one
