@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
 import pytest
+from ai_items import OPTIONS, completed, file, text
 from azure_app import PIPELINE
 from memory_ports import Clock
 from word_reader import Words
@@ -26,21 +26,13 @@ from serverless_ai_patterns.azure import roles
 from serverless_ai_runtime.adapters.azure import ai
 from serverless_ai_runtime.adapters.azure import service as azure
 from serverless_ai_runtime.adapters.service import Service
-from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
-from serverless_ai_runtime.core.objects import ObjectRef
+from serverless_ai_runtime.core.event_pipeline.ports import Source, Unprocessable
 from serverless_ai_runtime.core.ports import Deadline, Refused
 from serverless_ai_runtime.http import HttpClient
 from serverless_ai_runtime.wiring import WORLD
 
 WHO, SERVICE = "0f5c2f5e-0000-4000-8000-00000000a2e1", "0f5c2f5e-0000-4000-8000-00000000a2e2"
 DOCS, CONTAINER = "/subscriptions/s/storage/docs", "/subscriptions/s/storage/docs/containers/uploads"
-OPTIONS = {
-    "ocr": {},
-    "image_labels": {"min_confidence": 50},
-    "transcribe": {"language": "en-US"},
-    "moderate": {"threshold": 50},
-    "entities": {"language": "en"},
-}
 
 
 class Tokens:
@@ -75,17 +67,11 @@ class World(NamedTuple):
         return ai.make(settings, Service(cloud, "AiServices", f"{self.url}/foundry/acct", ai.RESOURCE))
 
     def analyse(self, purpose: str, source: Source) -> Any:
-        made = self.service(purpose)
-        found = made.analyse(source, Deadline(5))
-        end = time.monotonic() + 10
-        while isinstance(found, Started) and time.monotonic() < end:
-            time.sleep(0.1)
-            found = made.collect(found.handle, Deadline(5))
-        return found
+        return completed(self.service(purpose), source)
 
     def file(self, name: str, content: bytes) -> Source:
         self.blobs.put(CONTAINER, f"in/{name}", content)
-        return Source(name, ObjectRef("uploads", f"in/{name}"), lambda most: content, "", "token")
+        return file(name, content)
 
 
 @pytest.fixture
@@ -122,10 +108,6 @@ def world() -> Iterator[World]:
     yield made
     server.shutdown()
     server.server_close()
-
-
-def text(words: str) -> Source:
-    return Source("", None, lambda most: words.encode(), words, "token")
 
 
 def test_a_scan_is_read_by_page(world: World) -> None:

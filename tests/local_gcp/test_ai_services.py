@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
+from ai_items import OPTIONS, completed, file, text
 from azure_app import PIPELINE
 from google_calls import cloud
 from google_local import HERE, Local
@@ -20,16 +20,7 @@ from serverless_ai_runtime.adapters.gcp.identity import SCOPE
 from serverless_ai_runtime.adapters.gcp.storage import WRITE_PERMISSIONS, StorageObjects
 from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
-from serverless_ai_runtime.core.objects import ObjectRef
 from serverless_ai_runtime.core.ports import Deadline, Refused
-
-OPTIONS = {
-    "ocr": {},
-    "image_labels": {"min_confidence": 50},
-    "transcribe": {"language": "en-US"},
-    "moderate": {"threshold": 50},
-    "entities": {"language": "en"},
-}
 
 
 class World:
@@ -54,22 +45,12 @@ class World:
         return make(settings, lambda name, host: Service(self._cloud, name, self.local.url, SCOPE), objects)
 
     def analyse(self, source: Source) -> Any:
-        made = self.service()
-        found = made.analyse(source, Deadline(5))
-        end = time.monotonic() + 10
-        while isinstance(found, Started) and time.monotonic() < end:
-            time.sleep(0.1)
-            found = made.collect(found.handle, Deadline(5))
-        return found
+        return completed(self.service(), source)
 
     def file(self, name: str, content: bytes) -> Source:
         place = f"/upload/storage/v1/b/uploads/o?uploadType=media&name=in/{name.replace(' ', '%20')}"
         assert self.local.send("POST", place, content).status == 200
-        return Source(name, ObjectRef("uploads", f"in/{name}"), lambda most: content, "", "token")
-
-
-def text(words: str) -> Source:
-    return Source("", None, lambda most: words.encode(), words, "token")
+        return file(name, content)
 
 
 def test_a_document_is_read_at_once_page_by_page(local: Local) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from ai_items import OPTIONS, TOKEN, file, text
 from azure_app import PIPELINE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,16 +23,8 @@ from serverless_ai_runtime.core.ports import Deadline, Refused, Throttled, Unava
 from serverless_ai_runtime.http import HttpClient
 
 KEYS = AwsConfig("us-east-1", "AKID", "secret", "token")
-TOKEN = "0123456789abcdef0123456789abcdef"
 TOPIC, ROLE = "arn:aws:sns:us-east-1:123456789012:ends", "arn:aws:iam::123456789012:role/tells"
 HOSTILE = "a #1 100% ☂ ../\\\"'\n<b>.png"
-OPTIONS = {
-    "ocr": {},
-    "image_labels": {"min_confidence": 70},
-    "transcribe": {"language": "en-US"},
-    "moderate": {"threshold": 50},
-    "entities": {"language": "en"},
-}
 
 
 def service(server: Loopback, purpose: str, objects: MemoryObjects | None = None) -> Any:
@@ -49,14 +42,6 @@ def service(server: Loopback, purpose: str, objects: MemoryObjects | None = None
         lambda name, endpoint, signing: Service(aws, name, server.url, signing),
         objects or MemoryObjects(),
     )
-
-
-def file(name: str, content: bytes = b"content") -> Source:
-    return Source(name, ObjectRef("uploads", f"in/{name}"), lambda most: content, "", TOKEN)
-
-
-def text(words: str) -> Source:
-    return Source("", None, lambda most: words.encode(), words, TOKEN)
 
 
 def analyse(server: Loopback, purpose: str, source: Source) -> Any:

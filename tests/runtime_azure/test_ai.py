@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ai_items import OPTIONS, TOKEN, file, text
 from azure_app import PIPELINE
 from azure_fakes import azure
 from loopback import Loopback, reply
@@ -16,17 +17,7 @@ from memory_ports import Clock
 from serverless_ai_runtime.adapters.azure.ai import RESOURCE, make
 from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
-from serverless_ai_runtime.core.objects import ObjectRef
 from serverless_ai_runtime.core.ports import Deadline, Refused, Throttled, Unavailable
-
-TOKEN = "0123456789abcdef0123456789abcdef"
-OPTIONS = {
-    "ocr": {},
-    "image_labels": {"min_confidence": 70},
-    "transcribe": {"language": "en-US"},
-    "moderate": {"threshold": 50},
-    "entities": {"language": "en"},
-}
 
 
 def service(server: Loopback, purpose: str) -> Any:
@@ -34,19 +25,6 @@ def service(server: Loopback, purpose: str) -> Any:
         processor=purpose, options=json.dumps(OPTIONS[purpose]), objects="https://docs/", ai_endpoint="used"
     )
     return make(settings, Service(azure(Clock().world()), "AiServices", server.url, RESOURCE))
-
-
-def file(name: str, content: bytes = b"content") -> Source:
-    def load(most: int) -> bytes:
-        if len(content) > most:
-            raise Unprocessable("too_large", f"at most {most}")
-        return content
-
-    return Source(name, ObjectRef("uploads", f"in/{name}"), load, "", TOKEN)
-
-
-def text(words: str) -> Source:
-    return Source("", None, lambda most: words.encode(), words, TOKEN)
 
 
 def analyse(server: Loopback, purpose: str, source: Source) -> Any:

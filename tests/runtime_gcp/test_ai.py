@@ -7,6 +7,7 @@ from base64 import b64decode
 from typing import Any
 
 import pytest
+from ai_items import OPTIONS, TOKEN, file, text
 from azure_app import PIPELINE
 from google_calls import cloud
 from loopback import Loopback, reply
@@ -18,19 +19,10 @@ from serverless_ai_runtime.adapters.gcp.storage import StorageObjects
 from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.config import ConfigError
 from serverless_ai_runtime.core.event_pipeline.ports import Source, Started, Unprocessable
-from serverless_ai_runtime.core.objects import ObjectRef
 from serverless_ai_runtime.core.ports import Deadline, Refused, Throttled, Unavailable
 
-TOKEN = "0123456789abcdef0123456789abcdef"
 PROCESSOR = "projects/p/locations/eu/processors/abc"
 ENDPOINTS = {"ocr": PROCESSOR, "transcribe": "projects/p/locations/global"}
-OPTIONS = {
-    "ocr": {},
-    "image_labels": {"min_confidence": 70},
-    "transcribe": {"language": "en-US"},
-    "moderate": {"threshold": 50},
-    "entities": {"language": "en"},
-}
 TOO_MANY = "Document pages in imageless mode exceed the limit: 30 got 31."
 
 
@@ -46,14 +38,6 @@ def service(server: Loopback, purpose: str, hosts: list[str] | None = None) -> A
         return Service(google, name, server.url, SCOPE)
 
     return make(settings, of, StorageObjects(Service(google, "CloudStorage", server.url, SCOPE)))
-
-
-def file(name: str, content: bytes = b"content") -> Source:
-    return Source(name, ObjectRef("uploads", f"in/{name}"), lambda most: content, "", TOKEN)
-
-
-def text(words: str) -> Source:
-    return Source("", None, lambda most: words.encode(), words, TOKEN)
 
 
 def analyse(server: Loopback, purpose: str, source: Source) -> Any:
