@@ -70,13 +70,14 @@ def _aws(settings: FunctionLlmSettings, at: Endpoints) -> Env:
     table = "chat" if settings.needs_store else ""
     return {
         **aws.environment(settings, resolve_aws(settings.llm.model), table_name=table),
-        **_lambda(at),
+        **lambda_variables(at),
         "_HANDLER": bundle.handler(PATTERN, "aws"),
     }
 
 
-def _lambda(at: Endpoints) -> Env:
+def lambda_variables(at: Endpoints) -> Env:
     """What Lambda itself sets."""
+    services = ("DYNAMODB", "EVENTBRIDGE", "S3", "SQS")
     return {
         "AWS_LAMBDA_FUNCTION_NAME": "bench",
         "AWS_REGION": "us-east-1",
@@ -85,7 +86,7 @@ def _lambda(at: Endpoints) -> Env:
         "AWS_SECRET_ACCESS_KEY": "example",
         "AWS_SESSION_TOKEN": "example",
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": at.model,
-        "AWS_ENDPOINT_URL_DYNAMODB": at.store,
+        **{f"AWS_ENDPOINT_URL_{service}": at.store for service in services},
     }
 
 
@@ -114,7 +115,7 @@ def _gcp(settings: FunctionLlmSettings, at: Endpoints) -> Env:
 
 
 def _boto3(at: Endpoints) -> Env:
-    return {**_lambda(at), "MODEL": resolve_aws(DEFAULT.llm.model).id, "SYSTEM_PROMPT": _PROMPT}
+    return {**lambda_variables(at), "MODEL": resolve_aws(DEFAULT.llm.model).id, "SYSTEM_PROMPT": _PROMPT}
 
 
 def _openai(at: Endpoints) -> Env:

@@ -6,11 +6,11 @@ import io
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import closure
+from clouds import lambda_variables
 from measure import By, Result, Subject, Time, interleaved
 from stub import Endpoints, serve
 
@@ -81,23 +81,9 @@ def environment(at: Endpoints) -> dict[str, str]:
     )
     own = shared.environment(_SETTINGS, places, resolve_aws(_SETTINGS.model.model))
     own["SERVERLESS_AI_MODEL"] = MODEL
-    return {**own, **_lambda(at), "_HANDLER": bundle.handler(PATTERN, "aws")}
+    return {**own, **lambda_variables(at), "_HANDLER": bundle.handler(PATTERN, "aws")}
 
 
 def peer_environment(at: Endpoints) -> dict[str, str]:
     """What boto3 reads."""
-    return {**_lambda(at), "MODEL": MODEL}
-
-
-def _lambda(at: Endpoints) -> Mapping[str, str]:
-    services = {"S3": at.store, "DYNAMODB": at.store, "EVENTBRIDGE": at.store, "SQS": at.store}
-    return {
-        "AWS_LAMBDA_FUNCTION_NAME": "bench",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "ASIAEXAMPLE",
-        "AWS_SECRET_ACCESS_KEY": "example",
-        "AWS_SESSION_TOKEN": "example",
-        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": at.model,
-        **{f"AWS_ENDPOINT_URL_{name}": url for name, url in services.items()},
-    }
+    return {**lambda_variables(at), "MODEL": MODEL}

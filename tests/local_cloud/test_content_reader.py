@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from contextlib import suppress
 
 import pytest
@@ -119,11 +118,11 @@ def test_entities_of_any_text_stand_in_it_and_do_not_overlap(text: str) -> None:
         end = one.offset + len(one.text)
 
 
+@pytest.mark.timeout(20)  # what is not linear in its length takes minutes
 @pytest.mark.parametrize("piece", ["A", "Aa ", "1,", "in ", "5 ", "Aa", "$1"])
-def test_a_long_text_of_one_kind_takes_no_longer_than_its_length(piece: str) -> None:
-    begun = time.process_time()
-    READER.entities(piece * (100_000 // len(piece)), "en")
-    assert time.process_time() - begun < 5
+def test_a_long_text_of_one_kind_comes_to_an_end(piece: str) -> None:
+    text = piece * (100_000 // len(piece))
+    assert all(text[one.offset :].startswith(one.text) for one in READER.entities(text, "en")[:100])
 
 
 @given(st.binary(max_size=200))

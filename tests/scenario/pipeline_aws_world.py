@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from operator_commands import serverless_ai
+from operator_commands import Operated
 
 from serverless_ai_local.launch import RunningCloud
 
@@ -18,12 +18,13 @@ SOURCE = "serverless-ai.event-pipeline"
 
 
 @dataclass(kw_only=True)
-class PipelineAwsWorld:
+class PipelineAwsWorld(Operated):
     """`outputs` holds `<variant>_<output>` of every variant."""
 
     target: str
     cloud: RunningCloud
     outputs: Mapping[str, str]
+    provider: str = "aws"
     _completions: list[dict[str, Any]] = field(default_factory=list)
     _watched: str = ""
     _results: dict[tuple[str, str], tuple[str, dict[str, Any]]] = field(default_factory=dict)
@@ -141,16 +142,8 @@ class PipelineAwsWorld:
             sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
         return letters
 
-    def redrive(self, variant: str = "main") -> str:
-        letters, queue = (self.outputs[f"{variant}_{output}"] for output in ("dead_letters", "queue"))
-        return self._operate("redrive", letters, queue)
-
-    def show_dead_letters(self, variant: str = "main") -> str:
-        return self._operate("dead-letters", self.outputs[f"{variant}_dead_letters"], "--most", "50")
-
-    def _operate(self, command: str, *arguments: str) -> str:
-        keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
-        return serverless_ai(command, "aws", *arguments, env=keys)
+    def login(self) -> Mapping[str, str]:
+        return {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
 
     def _arn(self, variant: str, output: str) -> str:
         url = self.outputs[f"{variant}_{output}"]

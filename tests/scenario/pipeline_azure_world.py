@@ -14,7 +14,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 
 from azure_world import EVENTS, MANAGEMENT, PUBLISHER, SENDER, STORAGE, bearer, send
-from operator_commands import serverless_ai
+from operator_commands import Operated
 from world import Reply
 
 from serverless_ai_local.launch import RunningCloud
@@ -28,12 +28,13 @@ VERSION = {"x-ms-version": "2021-12-02"}
 
 
 @dataclass(kw_only=True)
-class PipelineAzureWorld:
+class PipelineAzureWorld(Operated):
     """`outputs` holds `<variant>_<output>` of every variant."""
 
     target: str
     cloud: RunningCloud
     outputs: Mapping[str, str]
+    provider: str = "azure"
     _publishes: set[str] = field(default_factory=set)
     _completions: list[dict[str, Any]] = field(default_factory=list)
     _results: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
@@ -112,16 +113,8 @@ class PipelineAzureWorld:
             self._storage("PUT", f"{letter.url}&visibilitytimeout=0")
         return [_opened(letter.text) for letter in letters]
 
-    def redrive(self, variant: str = "main") -> str:
-        letters, queue = (self.outputs[f"{variant}_{output}"] for output in ("dead_letters", "queue"))
-        return self._operate("redrive", letters, queue)
-
-    def show_dead_letters(self, variant: str = "main") -> str:
-        return self._operate("dead-letters", self.outputs[f"{variant}_dead_letters"], "--most", "50")
-
-    def _operate(self, command: str, *arguments: str) -> str:
-        login = {"SERVERLESS_AI_AZURE_TOKEN": self._storage_token}
-        return serverless_ai(command, "azure", *arguments, env=login)
+    def login(self) -> Mapping[str, str]:
+        return {"SERVERLESS_AI_AZURE_TOKEN": self._storage_token}
 
     def logs(self, variant: str = "main") -> list[str]:
         workspace = self.outputs[f"{variant}_log_group_name"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from operator_commands import serverless_ai
+from operator_commands import Operated
 
 from serverless_ai_local.gcp.project import REGION
 from serverless_ai_local.launch import RunningCloud
@@ -24,12 +24,13 @@ WATCHER = "scenario-completions"
 
 
 @dataclass(kw_only=True)
-class PipelineGcpWorld:
+class PipelineGcpWorld(Operated):
     """`outputs` holds `<variant>_<output>` of every variant."""
 
     target: str
     cloud: RunningCloud
     outputs: Mapping[str, str]
+    provider: str = "gcp"
     _completions: list[dict[str, Any]] = field(default_factory=list)
     _results: dict[tuple[str, str], tuple[str, dict[str, Any]]] = field(default_factory=dict)
     """What was read before, with its generation: a thousand results are looked at again and again."""
@@ -126,17 +127,9 @@ class PipelineGcpWorld:
         self._give_back(variant, found)
         return letters
 
-    def redrive(self, variant: str = "main") -> str:
-        letters, queue = (self.outputs[f"{variant}_{output}"] for output in ("dead_letters", "queue"))
-        return self._operate("redrive", letters, queue)
-
-    def show_dead_letters(self, variant: str = "main") -> str:
-        return self._operate("dead-letters", self.outputs[f"{variant}_dead_letters"], "--most", "50")
-
-    def _operate(self, command: str, *arguments: str) -> str:
+    def login(self) -> Mapping[str, str]:
         host = urlsplit(self.cloud.url).netloc
-        login = {"PUBSUB_EMULATOR_HOST": host, "CLOUDSDK_AUTH_ACCESS_TOKEN": "owner"}
-        return serverless_ai(command, "gcp", *arguments, env=login)
+        return {"PUBSUB_EMULATOR_HOST": host, "CLOUDSDK_AUTH_ACCESS_TOKEN": "owner"}
 
     def _letters(self, variant: str) -> Iterator[dict[str, Any]]:
         return self._pulled(self.outputs[f"{variant}_dead_letters"])

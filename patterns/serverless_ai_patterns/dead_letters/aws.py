@@ -9,11 +9,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from serverless_ai_patterns.dead_letters import PATIENCE_S, DeadLetter, login
-from serverless_ai_patterns.dead_letters.world import WORLD
 from serverless_ai_runtime.adapters.aws.service import Aws, Service
 from serverless_ai_runtime.adapters.aws.sqs import CODE, REASON
 from serverless_ai_runtime.core.ports import Deadline
 from serverless_ai_runtime.http import HttpClient
+from serverless_ai_runtime.wiring import WORLD
 
 URL: Final = re.compile(r"https?://(?P<host>[^/]+)/(?P<account>\d{12})/(?P<name>[\w-]{1,80})")
 _SHAPE: Final = "https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 from serverless_ai_patterns.dead_letters import PATIENCE_S, DeadLetter, login
-from serverless_ai_patterns.dead_letters.world import WORLD
 from serverless_ai_runtime.adapters.azure.queue import MOST_MESSAGES, RESOURCE, StorageQueue, unpacked
 from serverless_ai_runtime.adapters.azure.service import azure
 from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.ports import Deadline
 from serverless_ai_runtime.http import HttpClient
+from serverless_ai_runtime.wiring import WORLD
 
 _SHAPE: Final = "https://ACCOUNT.queue.core.windows.net/NAME"
 HIDDEN_S: Final = 60.0

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from binascii import b2a_base64
 from collections.abc import Callable
 from typing import Any, Final
 
 from serverless_ai_patterns.dead_letters import PATIENCE_S, DeadLetter, login
-from serverless_ai_patterns.dead_letters.world import WORLD
 from serverless_ai_runtime import config
 from serverless_ai_runtime.adapters.gcp.arrivals import REASON
 from serverless_ai_runtime.adapters.gcp.errors import decode
 from serverless_ai_runtime.adapters.gcp.identity import SCOPE
+from serverless_ai_runtime.adapters.gcp.pubsub import PubSubPublisher, message
 from serverless_ai_runtime.adapters.gcp.topics import Waiting, WaitingMessages
 from serverless_ai_runtime.adapters.service import Cloud, Service
 from serverless_ai_runtime.core.ports import Deadline
 from serverless_ai_runtime.http import HttpClient
+from serverless_ai_runtime.wiring import WORLD
 
 SUBSCRIPTION: Final = re.compile(r"projects/[^/]+/subscriptions/[^/]+")
 TOPIC: Final = re.compile(r"projects/[^/]+/topics/[^/]+")
@@ -37,8 +37,8 @@ class PubSubDeadLetterQueue:
         if queue and not TOPIC.fullmatch(queue):
             raise ValueError(f"the queue must be named as projects/P/topics/T; got {queue!r}")
         cloud = Cloud(HttpClient(WORLD), WORLD, login.google(), decode)
-        self._service = Service(cloud, "PubSub", config.gcp().pubsub, SCOPE)
-        self._dead, self._topic = WaitingMessages(self._service, dead_letters), queue
+        service = Service(cloud, "PubSub", config.gcp().pubsub, SCOPE)
+        self._dead, self._queue = WaitingMessages(service, dead_letters), PubSubPublisher(service, queue)
 
     def look(self, most: int) -> list[DeadLetter]:
         found = self._dead.take(min(most, _MOST), Deadline(PATIENCE_S))
@@ -56,15 +56,12 @@ class PubSubDeadLetterQueue:
             messages = self._dead.take(_MOST, Deadline(PATIENCE_S))
             if not messages:
                 return count
-            wanted = {"messages": [_again(one) for one in messages]}
-            self._service.post_json("Publish", f"/v1/{self._topic}:publish", wanted, Deadline(PATIENCE_S))
+            self._queue.publish_all([_again(one) for one in messages], Deadline(PATIENCE_S))
             self._dead.done(messages, Deadline(PATIENCE_S))
             count += len(messages)
             moved(count)
 
 
-def _again(message: Waiting) -> dict[str, Any]:
+def _again(waiting: Waiting) -> dict[str, Any]:
     """As it is, with what says that it was put back."""
-    attributes = {REASON: "given up by Pub/Sub", **message.pushed.attributes}
-    data = b2a_base64(message.pushed.data.encode("utf-8", "replace"), newline=False).decode()
-    return {"data": data, "attributes": attributes}
+    return message(waiting.pushed.data, {REASON: "given up by Pub/Sub", **waiting.pushed.attributes})

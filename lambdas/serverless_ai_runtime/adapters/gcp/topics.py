@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from binascii import a2b_base64, b2a_base64
+from binascii import a2b_base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from serverless_ai_runtime.adapters.gcp.arrivals import REASON
 from serverless_ai_runtime.adapters.gcp.events import Delivery as Pushed
+from serverless_ai_runtime.adapters.gcp.pubsub import PubSubPublisher, message
 from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.event_pipeline.ports import Delivery
 from serverless_ai_runtime.core.ports import Deadline
@@ -23,7 +24,7 @@ class TopicDeadLetters:
     """Publishes a message as it came, with why it died as attributes: put back, it is tried again."""
 
     def __init__(self, service: Service, topic: str) -> None:
-        self._service, self._topic = service, topic
+        self._publisher = PubSubPublisher(service, topic)
 
     def bury(self, delivery: Delivery, code: str, reason: str, deadline: Deadline) -> None:
         attributes = {
@@ -32,9 +33,7 @@ class TopicDeadLetters:
             REASON: _cut(reason) or "no reason",
             "attempts": str(delivery.attempt),
         }
-        data = b2a_base64(delivery.body.encode("utf-8", "replace"), newline=False).decode()
-        messages = {"messages": [{"data": data, "attributes": attributes}]}
-        self._service.post_json("Publish", f"/v1/{self._topic}:publish", messages, deadline)
+        self._publisher.publish_all([message(delivery.body, attributes)], deadline)
 
 
 class Waiting(NamedTuple):
@@ -75,10 +74,10 @@ class WaitingMessages:
 
 
 def _waiting(received: Mapping[str, Any]) -> Waiting:
-    message: Mapping[str, Any] = received["message"]
-    data = a2b_base64(message.get("data", "")).decode("utf-8", "replace")
-    attributes: Mapping[str, str] = message.get("attributes") or {}
-    name = attributes.get("id") or str(message["messageId"])
+    held: Mapping[str, Any] = received["message"]
+    data = a2b_base64(held.get("data", "")).decode("utf-8", "replace")
+    attributes: Mapping[str, str] = held.get("attributes") or {}
+    name = attributes.get("id") or str(held["messageId"])
     pushed = Pushed(name, data, attributes, int(received.get("deliveryAttempt", 0)))
     return Waiting(pushed, str(received["ackId"]))
 
