@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,8 +12,8 @@ import pytest
 from made_files import docx, pdf
 from world import eventually
 
-from serverless_ai_local import launch
 from serverless_ai_local.azure import caller
+from serverless_ai_local.launch import RunningCloud
 from serverless_ai_local.targets.pulumi_program import PulumiProgram
 
 EXAMPLE = Path(__file__).parents[2] / "examples/document_pipeline_azure"
@@ -30,12 +28,8 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulumiProgram]:
-    running = launch.start(
-        tmp_path_factory.mktemp("example"), parent=os.getpid(), env={"LOCAL_ASYNC_RETRY_SECONDS": "0.2"}
-    )
-    yield PulumiProgram(cloud=running, program_dir=EXAMPLE, stack="dev")
-    running.stop()
+def program(cloud: RunningCloud) -> PulumiProgram:
+    return PulumiProgram(cloud=cloud, program_dir=EXAMPLE, stack="dev")
 
 
 def forms(program: PulumiProgram, container: str) -> dict[str, Any]:

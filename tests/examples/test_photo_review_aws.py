@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +10,17 @@ import pytest
 from made_files import png
 from world import eventually
 
-from serverless_ai_local import launch
+from serverless_ai_local.launch import RunningCloud
 from serverless_ai_local.targets.cdk import Cdk
 
 EXAMPLE = Path(__file__).parents[2] / "examples/photo_review_aws"
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cdk]:
-    running = launch.start(
-        tmp_path_factory.mktemp("example"), parent=os.getpid(), env={"LOCAL_ASYNC_RETRY_SECONDS": "0.2"}
-    )
-    cdk = Cdk(cloud=running, app_dir=EXAMPLE)
+def app(cloud: RunningCloud) -> Cdk:
+    cdk = Cdk(cloud=cloud, app_dir=EXAMPLE)
     cdk.bootstrap()
-    yield cdk
-    running.stop()
+    return cdk
 
 
 @pytest.mark.row("aws-24")

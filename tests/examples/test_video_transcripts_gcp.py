@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,8 @@ import pytest
 from made_files import wav
 from world import eventually
 
-from serverless_ai_local import launch
 from serverless_ai_local.gcp import caller
+from serverless_ai_local.launch import RunningCloud
 from serverless_ai_local.targets.pulumi_program import PulumiProgram
 
 EXAMPLE = Path(__file__).parents[2] / "examples/video_transcripts_gcp"
@@ -25,12 +23,8 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulumiProgram]:
-    running = launch.start(
-        tmp_path_factory.mktemp("example"), parent=os.getpid(), env={"LOCAL_ASYNC_RETRY_SECONDS": "0.2"}
-    )
-    yield PulumiProgram(cloud=running, program_dir=EXAMPLE, stack="dev")
-    running.stop()
+def program(cloud: RunningCloud) -> PulumiProgram:
+    return PulumiProgram(cloud=cloud, program_dir=EXAMPLE, stack="dev")
 
 
 def test_videos_become_transcripts(program: PulumiProgram) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import itertools
 import json
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from functions_cloud import REGION, LocalCloud, allow, eventually
 from made_files import mp4, pdf, png, wav
@@ -276,3 +281,70 @@ def test_transcribe_says_why_a_job_failed_and_refuses_what_cannot_be(cloud: Loca
     assert refused(lambda: client.get_transcription_job(TranscriptionJobName="none")) == "NotFoundException"
     more = {"IdentifyLanguage": True}
     assert refused(lambda: transcribe(cloud, bucket, "a.wav", wav("x"), **more)) == "NotImplemented"
+
+
+# -- what no client of AWS would send -------------------------------------------------------------
+def raw(cloud: LocalCloud, service: str, target: str, body: Any) -> tuple[int, str]:
+    """Status and error code of a signed call that botocore has not looked at."""
+    url = f"{cloud.url}/"
+    request = AWSRequest("POST", url, data=json.dumps(body), headers={"X-Amz-Target": target})
+    request.headers["Content-Type"] = "application/x-amz-json-1.1"
+    SigV4Auth(Credentials("test", "test"), service, REGION).add_auth(request)
+    sent = urllib.request.Request(url, request.body, dict(request.headers), method="POST")
+    try:
+        with urllib.request.urlopen(sent) as response:
+            return response.status, ""
+    except urllib.error.HTTPError as error:
+        return error.code, str(json.loads(error.read())["__type"]).rpartition("#")[2]
+
+
+TOXIC, ENTITIES = "Comprehend_20171127.DetectToxicContent", "Comprehend_20171127.DetectEntities"
+GET, START = "Textract.GetDocumentTextDetection", "Transcribe.StartTranscriptionJob"
+MALFORMED: list[tuple[str, str, Any, str]] = [
+    ("comprehend", TOXIC, {"TextSegments": [None], "LanguageCode": "en"}, "ValidationException"),
+    ("comprehend", ENTITIES, {"Text": 5, "LanguageCode": "en"}, "SerializationException"),
+    ("textract", "Textract.DetectDocumentText", {}, "InvalidParameterException"),
+    ("textract", GET, {"JobId": "0" * 64, "NextToken": "²"}, "InvalidJobIdException"),
+    ("rekognition", "RekognitionService.DetectLabels", {"Image": None}, "ValidationException"),
+    ("transcribe", START, {"TranscriptionJobName": "a b"}, "BadRequestException"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("service", "target", "body", "code"), MALFORMED)
+def test_parameters_that_are_not_what_the_model_says_are_the_callers_error(
+    cloud: LocalCloud, service: str, target: str, body: Any, code: str
+) -> None:
+    assert raw(cloud, service, target, body) == (400, code)
+
+
+def test_what_is_not_offered_is_refused_by_its_name_even_if_it_is_empty(
+    cloud: LocalCloud, bucket: str
+) -> None:
+    where = put(cloud, bucket, "a.pdf", pdf("A"))
+    start = cloud.client("textract").start_document_text_detection
+    with pytest.raises(ClientError, match="OutputConfig is not offered locally"):
+        start(DocumentLocation=where, OutputConfig={"S3Bucket": bucket})
+
+
+def test_blocks_keep_their_ids_from_part_to_part(cloud: LocalCloud, bucket: str) -> None:
+    textract = cloud.client("textract")
+    where = put(cloud, bucket, "two.pdf", pdf("One bridge", "Two towers"))
+    job = textract.start_document_text_detection(DocumentLocation=where)["JobId"]
+    eventually(lambda: _ended(textract.get_document_text_detection(JobId=job)))
+    whole = textract.get_document_text_detection(JobId=job)["Blocks"]
+    first = textract.get_document_text_detection(JobId=job, MaxResults=1)
+    assert first["Blocks"] == whole[:1]
+    children = {child for one in whole for link in one.get("Relationships", ()) for child in link["Ids"]}
+    assert children <= {one["Id"] for one in whole}
+
+
+def test_what_is_said_is_there_as_soon_as_the_job_is_completed(cloud: LocalCloud, bucket: str) -> None:
+    job = transcribe(cloud, bucket, "a.wav", wav("Good day."), OutputKey="jobs/said.json")
+    client, name = cloud.client("transcribe"), job["TranscriptionJobName"]
+
+    def completed() -> bool:
+        found = client.get_transcription_job(TranscriptionJobName=name)["TranscriptionJob"]
+        return found["TranscriptionJobStatus"] == "COMPLETED"
+
+    eventually(completed)
+    assert cloud.client("s3").get_object(Bucket=bucket, Key="jobs/said.json")["Body"].read()

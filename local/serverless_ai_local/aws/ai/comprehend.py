@@ -8,15 +8,14 @@ from typing import Any, Final
 from werkzeug.wrappers import Response
 
 from serverless_ai_local.ai.reading import Reader
-from serverless_ai_local.aws.ai.constraints import require_valid
-from serverless_ai_local.aws.ai.files import known
+from serverless_ai_local.aws.ai.constraints import taken, validation_error
 from serverless_ai_local.aws.api import ApiError, Call, Operations
-from serverless_ai_local.aws.calls import parameters, reply
+from serverless_ai_local.aws.calls import reply
 
 MOST_BYTES: Final = 100_000
 MOST_SEGMENTS, MOST_SEGMENT_BYTES = 10, 1_000
 """Comprehend developer guide, quotas, 2026-11."""
-_INVALID: Final = "ValidationException"
+_REFUSAL: Final = validation_error("ValidationException")
 _TYPES: Final[Mapping[str, str]] = {
     "Person": "PERSON",
     "Location": "LOCATION",
@@ -50,9 +49,7 @@ class Comprehend:
         }
 
     def _entities(self, call: Call) -> Response:
-        given = parameters(call)
-        known(given, "Text", "LanguageCode")
-        require_valid(call, given, _INVALID)
+        given = taken(call, "Text", "LanguageCode", refusal=_REFUSAL)
         if "Text" not in given or "LanguageCode" not in given:
             raise ApiError("InvalidRequestException", "Text and LanguageCode are needed")
         text = _fitting(given["Text"], MOST_BYTES)
@@ -69,9 +66,7 @@ class Comprehend:
         return reply({"Entities": entities})
 
     def _toxic(self, call: Call) -> Response:
-        given = parameters(call)
-        known(given, "TextSegments", "LanguageCode")
-        require_valid(call, given, _INVALID)
+        given = taken(call, "TextSegments", "LanguageCode", refusal=_REFUSAL)
         segments: list[dict[str, Any]] = given["TextSegments"]
         if len(segments) > MOST_SEGMENTS:
             raise ApiError("InvalidRequestException", f"TextSegments must have 1 to {MOST_SEGMENTS} members")

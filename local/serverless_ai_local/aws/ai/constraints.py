@@ -6,15 +6,40 @@ The wire formats of the four services are botocore's models, and so are the limi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
 from moto.core.utils import get_service_model
 
+from serverless_ai_local.aws.ai.files import known
 from serverless_ai_local.aws.api import ApiError, Call
+from serverless_ai_local.aws.calls import parameters
 
 _NUMBERS: Final = ("integer", "long", "float", "double")
+
+
+def taken(call: Call, *names: str, refusal: Callable[[Sequence[str]], ApiError]) -> dict[str, Any]:
+    """The parameters that are not null: none but `names`, all as the service's model wants them.
+
+    Raises `ApiError`, which `refusal` makes of what is wrong.
+    """
+    given = {name: value for name, value in parameters(call).items() if value is not None}
+    known(given, *names)
+    found = violations(call, given)
+    if found:
+        raise refusal(found)
+    return given
+
+
+def validation_error(code: str) -> Callable[[Sequence[str]], ApiError]:
+    """The usual refusal: an error with this code that says everything that is wrong."""
+
+    def refusal(found: Sequence[str]) -> ApiError:
+        many = "s" if len(found) > 1 else ""
+        return ApiError(code, f"{len(found)} validation error{many} detected: {'; '.join(found)}")
+
+    return refusal
 
 
 def violations(call: Call, given: Mapping[str, Any]) -> list[str]:
@@ -26,17 +51,11 @@ def violations(call: Call, given: Mapping[str, Any]) -> list[str]:
     return list(_of(model.input_shape, given, ""))
 
 
-def require_valid(call: Call, given: Mapping[str, Any], code: str) -> None:
-    """Raise `ApiError` with this code and everything that is wrong."""
-    found = violations(call, given)
-    if found:
-        many = "s" if len(found) > 1 else ""
-        raise ApiError(code, f"{len(found)} validation error{many} detected: {'; '.join(found)}")
-
-
 def _of(shape: Any, value: Any, path: str) -> Iterator[str]:
     kind = str(shape.type_name)
-    if kind == "structure":
+    if value is None:
+        yield f"Value null at '{path}' failed to satisfy constraint: Member must not be null"
+    elif kind == "structure":
         yield from _structure(shape, value, path)
     elif kind == "list":
         yield from _size(shape, value, path)
@@ -52,11 +71,9 @@ def _of(shape: Any, value: Any, path: str) -> Iterator[str]:
 
 def _structure(shape: Any, value: Mapping[str, Any], path: str) -> Iterator[str]:
     for name in shape.required_members:
-        if value.get(name) is None:
-            where = _below(path, name)
-            yield f"Value null at '{where}' failed to satisfy constraint: Member must not be null"
+        yield from _of(shape.members[name], value.get(name), _below(path, name))
     for name, one in value.items():
-        if one is not None:
+        if one is not None and name not in shape.required_members:
             yield from _of(shape.members[name], one, _below(path, name))
 
 

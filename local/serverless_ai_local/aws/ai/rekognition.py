@@ -8,10 +8,10 @@ from typing import Any, Final, TypeVar
 from werkzeug.wrappers import Response
 
 from serverless_ai_local.ai.reading import Reader, Unreadable
-from serverless_ai_local.aws.ai.constraints import require_valid
-from serverless_ai_local.aws.ai.files import Files, known
+from serverless_ai_local.aws.ai.constraints import taken, validation_error
+from serverless_ai_local.aws.ai.files import Files
 from serverless_ai_local.aws.api import ApiError, Call, Operations
-from serverless_ai_local.aws.calls import parameters, reply, section
+from serverless_ai_local.aws.calls import reply, section
 
 _T = TypeVar("_T")
 MOST_LABELS: Final = 1000
@@ -28,6 +28,7 @@ _NAMES: Final[Mapping[str, tuple[str, str, int]]] = {
 }
 """Kind of harm -> label, its parent and its level (Rekognition's taxonomy 7.0)."""
 _LISTS: Final = ("Instances", "Parents", "Aliases", "Categories")
+_REFUSAL: Final = validation_error("ValidationException")
 _FORMATS: Final = (b"\x89PNG", b"\xff\xd8\xff")
 
 
@@ -45,8 +46,7 @@ class Rekognition:
         }
 
     def _labels(self, call: Call) -> Response:
-        given = parameters(call)
-        known(given, "Image", "MaxLabels", "MinConfidence")
+        given = taken(call, "Image", "MaxLabels", "MinConfidence", refusal=_REFUSAL)
         content = self._image(call, given)
         least, most = given.get("MinConfidence", LEAST_LABEL), given.get("MaxLabels", MOST_LABELS)
         found = _read(lambda: self._reader.labels(content))
@@ -59,8 +59,7 @@ class Rekognition:
         return reply({"Labels": labels[:most], "LabelModelVersion": "3.0"})
 
     def _moderation(self, call: Call) -> Response:
-        given = parameters(call)
-        known(given, "Image", "MinConfidence")
+        given = taken(call, "Image", "MinConfidence", refusal=_REFUSAL)
         content = self._image(call, given)
         least = given.get("MinConfidence", LEAST_HARM)
         labels: list[dict[str, Any]] = []
@@ -72,7 +71,6 @@ class Rekognition:
         return reply({"ModerationLabels": labels, "ModerationModelVersion": "7.0"})
 
     def _image(self, call: Call, given: Mapping[str, Any]) -> bytes:
-        require_valid(call, given, "ValidationException")
         content = self._files.given(call, section(given, "Image"))
         if len(content) > MOST_BYTES:
             raise ApiError("ImageTooLargeException", f"Image has more than {MOST_BYTES} bytes")

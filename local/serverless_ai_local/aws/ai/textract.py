@@ -16,10 +16,10 @@ from serverless_ai_local.ai.jobs import Job, Jobs, Outcome
 from serverless_ai_local.ai.reading import Reader, Unreadable
 from serverless_ai_local.aws import arns
 from serverless_ai_local.aws.ai.blocks import blocks_of
-from serverless_ai_local.aws.ai.constraints import violations
-from serverless_ai_local.aws.ai.files import Files, known
+from serverless_ai_local.aws.ai.constraints import taken
+from serverless_ai_local.aws.ai.files import Files
 from serverless_ai_local.aws.api import ApiError, Call, Operations
-from serverless_ai_local.aws.calls import parameters, reply, section
+from serverless_ai_local.aws.calls import reply, section
 from serverless_ai_local.aws.delivery import Deliveries, Role, Undeliverable
 from serverless_ai_local.aws.service_roles import ServiceRoles
 
@@ -31,7 +31,6 @@ MOST_BYTES: Final = 10 * 1024 * 1024
 _MAGIC: Final = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
 _PDF_BEGINS_WITHIN: Final = 1024
 """Bytes before `%PDF-` that readers forgive."""
-_INVALID: Final = ("InvalidParameterException", "Request has invalid parameters")
 _UNSUPPORTED: Final = ("UnsupportedDocumentException", "Request has unsupported document format")
 _log = logging.getLogger(__name__)
 
@@ -82,7 +81,7 @@ class Textract:
         self._jobs.stop()
 
     def _detect(self, call: Call) -> Response:
-        given = _valid(call)
+        given = taken(call, "Document", refusal=_invalid)
         content = self._document(call, given["Document"])
         if len(content) > MOST_BYTES:
             raise ApiError("DocumentTooLargeException", f"Document exceeds {MOST_BYTES} bytes.")
@@ -93,8 +92,9 @@ class Textract:
         return reply(found.answer(0, len(found.blocks)))
 
     def _start(self, call: Call) -> Response:
-        given = _valid(call)
-        known(given, "DocumentLocation", "ClientRequestToken", "JobTag", "NotificationChannel")
+        given = taken(
+            call, "DocumentLocation", "ClientRequestToken", "JobTag", "NotificationChannel", refusal=_invalid
+        )
         channel = section(given, "NotificationChannel")
         asked = _Asked(
             parameters={name: value for name, value in given.items() if name != "ClientRequestToken"},
@@ -114,7 +114,7 @@ class Textract:
         return reply({"JobId": job.id})
 
     def _get(self, call: Call) -> Response:
-        given = _valid(call)
+        given = taken(call, "JobId", "MaxResults", "NextToken", refusal=_invalid)
         job = self._jobs.get(_owner(call), given["JobId"])
         if job is None:
             raise ApiError("InvalidJobIdException", "Request has invalid Job Id")
@@ -171,17 +171,15 @@ def _owner(call: Call) -> str:
     return f"{call.account}/{call.region}"
 
 
-def _valid(call: Call) -> dict[str, Any]:
-    """The parameters; raises `ApiError` in Textract's words, which do not say what is wrong with them."""
-    given = parameters(call)
-    if violations(call, given):
-        raise ApiError(*_INVALID)
-    return given
+def _invalid(found: object = None) -> ApiError:
+    """Textract does not say what is wrong."""
+    del found
+    return ApiError("InvalidParameterException", "Request has invalid parameters")
 
 
 def _range(given: Mapping[str, Any], end: int) -> tuple[int, int]:
     """First block, and the one after the last."""
     token = str(given.get("NextToken", "0"))
     if not token.isdecimal() or (int(token) >= end and "NextToken" in given):
-        raise ApiError(*_INVALID)
+        raise _invalid()
     return int(token), int(token) + min(given.get("MaxResults", MOST_RESULTS), MOST_RESULTS)

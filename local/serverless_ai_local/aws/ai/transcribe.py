@@ -14,16 +14,17 @@ from werkzeug.wrappers import Response
 
 from serverless_ai_local.ai.jobs import TAKES_S, Job, Jobs, Outcome
 from serverless_ai_local.ai.reading import Reader, Unreadable
-from serverless_ai_local.aws.ai.constraints import require_valid
+from serverless_ai_local.aws.ai.constraints import taken, validation_error
 from serverless_ai_local.aws.ai.files import Files, known
 from serverless_ai_local.aws.api import ApiError, Call, Operations
-from serverless_ai_local.aws.calls import parameters, reply, section
+from serverless_ai_local.aws.calls import reply, section
 
 _PLACE: Final = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
 _TAKEN: Final = (
     "TranscriptionJobName", "LanguageCode", "MediaFormat", "Media", "OutputBucketName", "OutputKey",
 )  # fmt: skip
 _BAD: Final = "BadRequestException"
+_REFUSAL: Final = validation_error(_BAD)
 _NO_OBJECT: Final = (
     "The S3 URI that you provided can't be accessed. Make sure that you have read permission and try your "
     "request again."
@@ -55,10 +56,8 @@ class Transcribe:
         self._jobs.stop()
 
     def _start(self, call: Call) -> Response:
-        given = parameters(call)
-        known(given, *_TAKEN)
+        given = taken(call, *_TAKEN, refusal=_REFUSAL)
         known(section(given, "Media"), "MediaFileUri")
-        require_valid(call, given, _BAD)
         if "LanguageCode" not in given or "OutputBucketName" not in given:
             raise ApiError(_BAD, "LanguageCode and OutputBucketName are needed locally.")
         name, bucket, key = given["TranscriptionJobName"], given["OutputBucketName"], _output_key(given)
@@ -83,8 +82,7 @@ class Transcribe:
         return reply({"TranscriptionJob": _described(job, call)})
 
     def _get(self, call: Call) -> Response:
-        given = parameters(call)
-        require_valid(call, given, _BAD)
+        given = taken(call, "TranscriptionJobName", refusal=_REFUSAL)
         job = self._jobs.get(_owner(call), given["TranscriptionJobName"])
         if job is None:
             raise ApiError(
