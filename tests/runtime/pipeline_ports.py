@@ -31,7 +31,7 @@ from serverless_ai_runtime.core.objects import (
     ObjectRef,
     ObjectTooLarge,
 )
-from serverless_ai_runtime.core.ports import Deadline, Journal, VersionConflict
+from serverless_ai_runtime.core.ports import Deadline, Journal, Unavailable, VersionConflict
 
 INPUTS, RESULTS = "inputs", "results-bucket"
 PREFIX = "results/"
@@ -136,6 +136,21 @@ def words(source: Source) -> Output:
     return Output({"words": len(source.load(1000).split())}, Usage("m", 10, 5))
 
 
+def busy(retry_after_s: float = 0.0) -> Unavailable:
+    error = Unavailable("model", "chat", 503, "Busy", "try later")
+    error.retry_after_s = retry_after_s
+    return error
+
+
+def always(error: Exception) -> Callable[[Source], Outcome]:
+    """What a processor does that fails at each item."""
+
+    def act(source: Source) -> Outcome:
+        raise error
+
+    return act
+
+
 class Bench:
     """A pipeline and everything around it."""
 
@@ -172,6 +187,16 @@ class Bench:
             for number, one in enumerate(news)
         ]
         return self.pipeline.process(deliveries, self.deadline(), self.journal)
+
+    def die_after_the_letter(self) -> None:
+        """The next process that has sent a dead letter dies before it can record it."""
+
+        def die(operation: str, key: str) -> None:
+            if self.graveyard.letters:
+                self.store.before = lambda operation, key: None
+                raise Died
+
+        self.store.before = die
 
     def deadline(self, seconds: float = 30) -> Deadline:
         return self.clock.deadline(seconds)

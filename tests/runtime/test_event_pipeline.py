@@ -6,35 +6,19 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from pipeline_ports import Bench, Died, words
+from pipeline_ports import Bench, always, busy, words
 
-from serverless_ai_runtime.core.event_pipeline.pipeline import CRASHES, LONGEST_RETRY_S
+from serverless_ai_runtime.core.event_pipeline.pipeline import LONGEST_RETRY_S
 from serverless_ai_runtime.core.event_pipeline.ports import (
     MESSAGE,
     Item,
-    JobNews,
     Output,
     Source,
-    Started,
     Unprocessable,
 )
 from serverless_ai_runtime.core.objects import ObjectRef
-from serverless_ai_runtime.core.ports import Unavailable
-
-
-def busy(retry_after_s: float = 0.0) -> Unavailable:
-    error = Unavailable("model", "chat", 503, "Busy", "try later")
-    error.retry_after_s = retry_after_s
-    return error
-
-
-def always(error: Exception) -> Any:
-    def act(source: Source) -> Any:
-        raise error
-
-    return act
 
 
 def test_an_upload_becomes_a_result_an_announcement_and_a_record() -> None:
@@ -165,67 +149,6 @@ def test_a_redriven_letter_is_processed_and_only_then() -> None:
     assert list(bench.outputs) == ["results/a.json"]
 
 
-def test_what_kills_the_function_again_and_again_is_buried_and_its_neighbours_are_done() -> None:
-    bench = Bench()
-    killer, neighbour = bench.upload("killer"), bench.upload("neighbour")
-
-    def act(source: Source) -> Output:
-        if source.name == "killer":
-            raise Died
-        return words(source)
-
-    bench.script.act = act
-    for attempt in range(1, CRASHES + 1):
-        with pytest.raises(Died):
-            bench.deliver(killer, attempt=attempt)
-        bench.clock.sleep(60)
-    assert bench.deliver(neighbour, killer, attempt=4) == []
-    assert bench.codes == ["crashed"]
-    assert list(bench.outputs) == ["results/neighbour.json"]
-
-
-def test_a_killer_in_a_batch_takes_no_neighbour_with_it() -> None:
-    bench = Bench(max_attempts=20)
-    items = [bench.upload(name) for name in ("a", "killer", "b", "c")]
-
-    def act(source: Source) -> Output:
-        if source.name == "killer":
-            raise Died
-        return words(source)
-
-    bench.script.act = act
-    for attempt in range(1, 8):
-        try:
-            left = bench.deliver(*items, attempt=attempt)
-        except Died:
-            bench.clock.sleep(60)
-        else:
-            break
-    assert left == []
-    assert bench.codes == ["crashed"]
-    assert sorted(bench.outputs) == ["results/a.json", "results/b.json", "results/c.json"]
-
-
-def test_what_an_attempt_that_died_had_written_is_announced_and_not_made_again() -> None:
-    bench = Bench()
-    item = bench.upload("a")
-
-    def die(operation: str, key: str) -> None:
-        if bench.outputs:
-            raise Died
-
-    bench.store.before = die
-    with pytest.raises(Died):
-        bench.deliver(item)
-    bench.store.before = lambda operation, key: None
-    bench.clock.sleep(60)
-    assert bench.deliver(item, attempt=2) == []
-    assert bench.script.seen == ["a"], "the processor is not paid twice"
-    assert {event["id"] for event in bench.outbox.sent} == {bench.outbox.sent[0]["id"]}
-    assert bench.deliver(item, attempt=3) == []
-    assert bench.codes == []
-
-
 def test_one_of_a_batch_fails_alone() -> None:
     bench = Bench()
     items = [bench.upload(str(number)) for number in range(5)]
@@ -253,110 +176,3 @@ def test_messages_are_told_apart_by_their_id_and_have_results_of_their_own() -> 
     for name, text in (("m1", "one two"), ("m2", "one"), ("m1", "again")):
         bench.deliver(Item(MESSAGE, name, "queue", text=text))
     assert sorted(json.loads(text)["output"]["words"] for text in bench.outputs.values()) == [1, 2]
-
-
-class TestJobs:
-    def started(self) -> tuple[Bench, Item, str]:
-        """A pipeline with a job that goes on, its item, and the job's token."""
-        bench = Bench(jobs=True)
-        item, tokens = bench.upload("speech.wav"), list[str]()
-
-        def start(source: Source) -> Started:
-            tokens.append(source.token)
-            return Started("job-7", 900.0)
-
-        bench.script.act = start
-        assert bench.deliver(item) == []
-        return bench, item, tokens[0]
-
-    def test_a_job_is_completed_by_its_news_and_nobody_waits(self) -> None:
-        bench, item, token = self.started()
-        assert bench.later.sent == [({"job": token, "handle": "job-7"}, 900.0)]
-        assert bench.deliver(item, attempt=2) == [], "a duplicate while the job goes on"
-        assert bench.script.seen == ["speech.wav"]
-        assert bench.deliver(JobNews(token, "job-7")) == []
-        assert json.loads(bench.outputs["results/speech.wav.json"])["output"] == {"of": "job-7"}
-        assert bench.deliver(JobNews(token, "job-7")) == []
-        assert len(bench.outbox.sent) == 1
-
-    def test_a_look_at_an_unfinished_job_leads_to_another_look_and_not_for_ever(self) -> None:
-        bench, _, token = self.started()
-        bench.script.collected = lambda handle: Started(handle, 900.0)
-        assert bench.deliver(JobNews(token, "job-7")) == []
-        assert len(bench.later.sent) == 2
-        bench.clock.sleep(25 * 3600)
-        assert bench.deliver(JobNews(token, "job-7")) == []
-        assert bench.codes == ["job_unfinished"]
-
-    def test_a_failed_job_is_a_dead_letter_that_holds_the_message_it_began_with(self) -> None:
-        bench, item, token = self.started()
-        bench.deliver(JobNews(token, "job-7", "the audio is silent"))
-        ((delivery, code, reason),) = bench.graveyard.letters
-        assert (code, reason, delivery.body) == ("job_failed", "the audio is silent", f"body of {item}")
-
-    def test_a_redriven_job_has_another_name(self) -> None:
-        bench, item, token = self.started()
-        bench.deliver(JobNews(token, "job-7", "the audio is silent"))
-        tokens: list[str] = []
-
-        def start(source: Source) -> Started:
-            tokens.append(source.token)
-            return Started("job-8")
-
-        bench.script.act = start
-        bench.deliver(item, redriven=True)
-        assert tokens[0] != token
-        assert bench.deliver(JobNews(token, "job-7", "the audio is silent")) == [], "old news"
-        bench.deliver(JobNews(tokens[0], "job-8"))
-        assert json.loads(bench.outputs["results/speech.wav.json"])["output"] == {"of": "job-8"}
-        assert bench.codes == ["job_failed"]
-
-    def test_news_of_a_job_that_is_not_recorded_yet_comes_again(self) -> None:
-        bench = Bench(jobs=True)
-        (retry,) = bench.deliver(JobNews("0" * 32, "job-9"))
-        assert retry.after_s > 0
-        assert bench.codes == []
-
-
-# Everything that the pipeline writes to, by the name of the call.
-STEPS = st.lists(st.integers(0, 40), max_size=6)
-
-
-@settings(max_examples=150, deadline=None)
-@given(deaths=STEPS, failures=STEPS, poison=st.booleans())
-def test_wherever_it_dies_or_fails_the_next_deliveries_finish_it(
-    deaths: list[int], failures: list[int], poison: bool
-) -> None:
-    bench = Bench(max_attempts=50)
-    items = [bench.upload(str(number)) for number in range(3)]
-    if poison:
-        bench.script.act = lambda source: (
-            words(source) if source.name != "1" else Unprocessable("refused_by_processor", "poison")
-        )
-    calls = 0
-
-    def strike(*_: str) -> None:
-        nonlocal calls
-        calls += 1
-        if calls in deaths:
-            raise Died
-        if calls in failures:
-            raise busy()
-
-    bench.store.before = bench.objects.before = bench.graveyard.before = strike
-    left, attempt = list(items), 0
-    while left:
-        attempt += 1
-        assert attempt < 40
-        try:
-            retries = {retry.handle for retry in bench.deliver(*left, attempt=attempt)}
-        except Died:
-            retries = {f"h{number}" for number in range(len(left))}
-        left = [item for number, item in enumerate(left) if f"h{number}" in retries]
-        bench.clock.sleep(700)  # leases run out meanwhile
-    done = {key.removeprefix("results/").removesuffix(".json") for key in bench.outputs}
-    buried = {delivery.news.id.rpartition("/")[2] for delivery, _, _ in bench.graveyard.letters}  # pyright: ignore
-    assert done | buried == {"0", "1", "2"}
-    assert not done & buried
-    announced = {event["item"]["id"].rpartition("/")[2] for event in bench.outbox.sent}
-    assert announced >= done

@@ -25,6 +25,8 @@ from serverless_ai_runtime.core.records import digest
 FREE: Final = "free"
 RUNNING: Final = "running"
 WAITING: Final = "waiting"
+CONDEMNED: Final = "condemned"
+"""Given up: its dead letter is being sent, and nothing else will be done with it."""
 DONE: Final = "done"
 SUPERSEDED: Final = "superseded"
 DEAD: Final = "dead"
@@ -57,7 +59,7 @@ class Entry(NamedTuple):
     runs: int
     """How often it was put back after its death: a job of its second life needs a name of its own."""
     outcome: dict[str, Any]
-    """What it ended with: where the result is and what it took, or why it died."""
+    """What it ended with: where the result is and what it took, or why it was condemned."""
     version: str | None
 
     @property
@@ -71,7 +73,7 @@ class Entry(NamedTuple):
 
     def held(self, now: float) -> float:
         """Seconds for which somebody is working on it."""
-        return max(0.0, self.lease_until - now) if self.state == RUNNING else 0.0
+        return max(0.0, self.lease_until - now) if self.state in (RUNNING, CONDEMNED) else 0.0
 
 
 class Job(NamedTuple):
@@ -89,23 +91,22 @@ class Ledger:
         self._store, self._world, self._memory_s = store, world, memory_s
 
     def claim(self, item: Item, deadline: Deadline, *, redriven: bool) -> Entry:
-        """The lease; or the record as it is, if the item has ended or waits for its job.
+        """The lease; or the record as it is, if the item has ended, was condemned or waits for its job.
 
         Raises `InProgress`.
         """
         for _ in range(ATTEMPTS):
-            entry = self.find(item, deadline)
-            if entry.state == DEAD and redriven:
-                entry = entry._replace(state=FREE, crashes=0, runs=entry.runs + 1, outcome={})
-            now = self._world.now()
-            if entry.ended or (entry.state == WAITING and now < entry.lease_until):
-                return entry
+            entry, now = self.find(item, deadline), self._world.now()
             if entry.held(now):
                 raise InProgress(entry.held(now))
+            if redriven and entry.state in (CONDEMNED, DEAD):
+                entry = entry._replace(state=FREE, crashes=0, runs=entry.runs + 1, outcome={})
+            waiting = entry.state == WAITING and now < entry.lease_until
+            if entry.ended or waiting or entry.state == CONDEMNED:
+                return entry
             crashes = entry.crashes + (entry.state == RUNNING)
-            lease = now + deadline.remaining() + GRACE_S
             with suppress(VersionConflict):
-                return self.write(entry._replace(state=RUNNING, crashes=crashes, lease_until=lease), deadline)
+                return self._leased(entry._replace(state=RUNNING, crashes=crashes), deadline)
         raise InProgress(1.0)
 
     def find(self, item: Item, deadline: Deadline) -> Entry:
@@ -131,6 +132,14 @@ class Ledger:
         del value["key"], value["version"]
         version = self._put(entry.key, value, entry.version, deadline)
         return entry._replace(version=version)
+
+    def condemn(self, entry: Entry, reason: Mapping[str, Any], deadline: Deadline) -> Entry:
+        """Before an item is buried: from here on no delivery works on it. Raises `VersionConflict`."""
+        return self._leased(entry._replace(state=CONDEMNED, outcome=dict(reason)), deadline)
+
+    def _leased(self, entry: Entry, deadline: Deadline) -> Entry:
+        lease = self._world.now() + deadline.remaining() + GRACE_S
+        return self.write(entry._replace(lease_until=lease), deadline)
 
     def release(self, entry: Entry, deadline: Deadline, journal: Journal) -> None:
         """Give the lease back after a failure. What fails here must not hide it: leases run out."""

@@ -1,8 +1,9 @@
 """The event pipeline: every delivery ends as one result, one dead letter, or comes again.
 
-Deliveries are at least once and in any order. An item's version is worked on by one delivery at a time, its
-result is written before it is recorded as done, and its dead letter before it is recorded as dead: after a
-crash in between, the next delivery does that last step again.
+Deliveries are at least once and in any order. An item's version is worked on by one delivery at a time. Its
+result is written before it is recorded as done; it is condemned before its dead letter is sent, and recorded
+as dead after that. Whatever dies in between, the next delivery does the last step again, and what is
+condemned has no result any more.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final, NamedTuple
 
 from serverless_ai_runtime.core.event_pipeline.finishing import Around, Finishing
 from serverless_ai_runtime.core.event_pipeline.ledger import (
+    CONDEMNED,
     DEAD,
     JOB_S,
     SUPERSEDED,
@@ -123,6 +125,9 @@ class EventPipeline:
         if entry.ended or entry.state == WAITING:
             journal.note(duplicate=True)
             return None
+        if entry.state == CONDEMNED:
+            self._bury(delivery, entry, _sentence(entry), deadline, journal)
+            return None
         if entry.crashes and self._finishing.resumed(news, entry, deadline):
             journal.note(resumed=True)
             return None
@@ -208,12 +213,15 @@ class EventPipeline:
         held = entry.held(self._world.now())
         if held:
             raise InProgress(held)
+        began = delivery._replace(body=job.body)
+        if entry.state == CONDEMNED:
+            self._bury(began, entry, _sentence(entry), deadline, journal)
+            return
         try:
             self._collect(job.item, entry, news, deadline)
         except Exception as error:
             if not isinstance(error, Unprocessable) and delivery.attempt < self._limits.max_attempts:
                 raise
-            began = delivery._replace(body=job.body)
             self._bury(began, entry, _final(error), deadline, journal)
 
     def _collect(self, item: Item, entry: Entry, news: JobNews, deadline: Deadline) -> None:
@@ -265,10 +273,18 @@ class EventPipeline:
         deadline: Deadline,
         journal: Journal,
     ) -> None:
+        reason = {"code": error.code, "reason": str(error)}
+        if entry is not None:
+            entry = self._ledger.condemn(entry, reason, deadline)
         self._around.dead_letters.bury(delivery, error.code, str(error), deadline)
         journal.note(dead_letter=error.code)
         if entry is not None:
-            self._finishing.end(entry, DEAD, {"code": error.code, "reason": str(error)}, deadline)
+            self._finishing.end(entry, DEAD, reason, deadline)
+
+
+def _sentence(entry: Entry) -> Unprocessable:
+    """Why an item was condemned."""
+    return Unprocessable(entry.outcome["code"], entry.outcome["reason"])
 
 
 def _final(error: Exception) -> Unprocessable:
