@@ -15,6 +15,7 @@ from rag_ports import CountingEmbedder, ExactStore
 from serverless_ai_runtime.core.ports import Answer, Deadline, Prompt
 from serverless_ai_runtime.core.rag.answering import NOT_FOUND, Answering, Settings, read_answer
 from serverless_ai_runtime.core.rag.chunks import Sizes
+from serverless_ai_runtime.core.rag.index import Index
 from serverless_ai_runtime.core.rag.ingest import Ingestion
 from serverless_ai_runtime.core.rag.manifests import Manifests
 from serverless_ai_runtime.core.rag.ports import Access, DocumentEvent, Entry
@@ -37,14 +38,13 @@ class World:
         self.records, self.cache = MemoryStore(self.clock), MemoryStore(self.clock)
         self.embedder, self.store = CountingEmbedder(), ExactStore()
         self.manifests = Manifests(self.records, "i1")
-        world, cache = self.clock.world(), self.cache if cached else None
-        self.ingestion = Ingestion(self.embedder, self.store, self.manifests, world, Sizes(60, 0))
-        self.retrieval = Retrieval(
-            self.embedder, self.store, self.manifests, world, cache=cache, cached_s=600
-        )
+        index = Index(self.embedder, self.store, self.manifests, self.clock.world())
+        cache = self.cache if cached else None
+        self.ingestion = Ingestion(index, Sizes(60, 0))
+        self.retrieval = Retrieval(index, cache=cache, cached_s=600)
         self.model = FakeModel(*(answers or (first_passage,)))
         self.answering = Answering(
-            self.model, self.retrieval, self.manifests, world, settings=Settings(top_k=top_k), cache=cache
+            self.model, self.retrieval, index, settings=Settings(top_k=top_k), cache=cache
         )
         self._order = 0
 
@@ -145,7 +145,10 @@ def test_a_question_that_nothing_answers_costs_no_model_call() -> None:
     assert world.model.prompts == []
 
 
-PASSAGES = [Passage("a", 1, "", "The lamp\nis lit.", 0.9), Passage("b", 0, "Bells", "It is loud.", 0.5)]
+PASSAGES = [
+    Passage("a", "1", 1, "", "The lamp\nis lit.", 0.9),
+    Passage("b", "1", 0, "Bells", "It is loud.", 0.5),
+]
 
 
 def replied(answer: object, *citations: object) -> str:
@@ -226,6 +229,33 @@ def test_a_change_of_any_document_of_the_tenant_makes_its_answers_old() -> None:
     world.put("a", "The lamp is gone.", access=Access("one"))
     assert world.ask("lamp", Access("one")).answer == "The lamp is gone."
     assert world.ask("lamp", Access("two")).cached is True
+
+
+def test_a_cached_answer_of_a_document_that_has_changed_is_old_though_nobody_could_tell() -> None:
+    world = World()
+    world.put("a", "The lamp is lit.")
+    world.ask("lamp")
+
+    def die(operation: str, key: str) -> None:
+        if key.startswith("epoch."):
+            raise KeyboardInterrupt
+
+    world.records.before = die
+    with pytest.raises(KeyboardInterrupt):
+        world.put("a", "The lamp is gone.")
+    world.records.before = lambda operation, key: None
+    answered = world.ask("lamp")
+    assert (answered.answer, answered.cached) == ("The lamp is gone.", False)
+
+
+def test_questions_write_nothing_beside_the_cache() -> None:
+    world = World()
+    world.put("a", "The lamp is lit.")
+    written: list[str] = []
+    world.records.before = lambda operation, key: written.append(operation)
+    world.ask("lamp")
+    world.ask("lamp")
+    assert set(written) == {"get"}
 
 
 def test_a_cached_answer_is_never_another_tenants_or_that_of_other_tags() -> None:

@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
-from serverless_ai_runtime.core.ports import ChatModel, Deadline, KeyValueStore, Message, Prompt, World
-from serverless_ai_runtime.core.rag.manifests import Manifests
+from serverless_ai_runtime.core.ports import ChatModel, Deadline, KeyValueStore, Message, Prompt
+from serverless_ai_runtime.core.rag.index import Index
 from serverless_ai_runtime.core.rag.ports import Access
 from serverless_ai_runtime.core.rag.retrieval import Passage, Retrieval, keep, normalised
 from serverless_ai_runtime.core.records import digest, json_bytes
@@ -61,14 +61,14 @@ class Answering:
         self,
         model: ChatModel,
         retrieval: Retrieval,
-        manifests: Manifests,
-        world: World,
+        index: Index,
         *,
         settings: Settings = Settings(),  # noqa: B008 - frozen
         cache: KeyValueStore | None = None,
     ) -> None:
-        self._model, self._retrieval, self._manifests = model, retrieval, manifests
-        self._world, self._settings, self._cache = world, settings, cache
+        self._model, self._retrieval = model, retrieval
+        self._manifests, self._world = index.manifests, index.world
+        self._settings, self._cache = settings, cache
 
     def ask(self, question: str, access: Access, deadline: Deadline) -> Answered:
         """`access`: what the caller has, as was verified. Raises `ServiceError`."""
@@ -78,7 +78,7 @@ class Answering:
             return cached
         passages = self._retrieval.search(question, access, self._settings.top_k, deadline)
         found = self._answered(question, passages, deadline) if passages else Answered(NOT_FOUND, ())
-        self._remember(key, found, deadline)
+        self._remember(key, found, passages, deadline)
         return found
 
     def _answered(self, question: str, passages: Sequence[Passage], deadline: Deadline) -> Answered:
@@ -100,20 +100,29 @@ class Answering:
             self._model.name,
             PROMPT_VERSION,
             repr(self._settings),
-            str(self._manifests.epoch(access.tenant, deadline)),
+            self._manifests.epoch(access.tenant, deadline),
             normalised(question),
         )
         return f"answer.{digest(json.dumps(parts))[:64]}"
 
     def _cached(self, key: str, deadline: Deadline) -> Answered | None:
         record = self._cache.get(key, deadline) if self._cache else None
-        if record is None:
+        if record is None or not self._current(record.value["documents"], deadline):
             return None
         citations = tuple(Citation(*one) for one in record.value["citations"])
         return Answered(record.value["answer"], citations, cached=True)
 
-    def _remember(self, key: str, found: Answered, deadline: Deadline) -> None:
-        value = {"answer": found.answer, "citations": [list(one) for one in found.citations]}
+    def _current(self, documents: Mapping[str, str], deadline: Deadline) -> bool:
+        """Whether what was cited is as it was: a delivery that died may not have told of its change yet."""
+        return all(self._manifests.get(one, deadline).order == order for one, order in documents.items())
+
+    def _remember(self, key: str, found: Answered, passages: Sequence[Passage], deadline: Deadline) -> None:
+        cited = {one.document for one in found.citations}
+        value = {
+            "answer": found.answer,
+            "citations": [list(one) for one in found.citations],
+            "documents": {one.document: one.order for one in passages if one.document in cited},
+        }
         if self._cache is not None and json_bytes(value) <= MAX_CACHED_BYTES:
             keep(self._cache, key, value, self._world.now() + self._settings.cached_s, deadline)
 

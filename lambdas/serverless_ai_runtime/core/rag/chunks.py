@@ -93,20 +93,18 @@ def _cut(text: str, most: int, depth: int) -> Iterator[str]:
 
 def _packed(pieces: Iterable[_Piece], sizes: Sizes) -> Iterator[str]:
     """As many pieces as fit. A chunk begins with the end of the one before, but not after an anchor."""
-    text, fresh = "", False
+    text = ""
     for piece in pieces:
         joined = text + piece.joint + piece.text if text else piece.text
-        if len(joined) <= sizes.most:
-            text, fresh = joined, True
-        else:
-            if fresh:
-                yield text
+        if len(joined) > sizes.most:
+            yield text
             tail = _tail(text, min(sizes.overlap, sizes.most - len(piece.text) - len(piece.joint)))
-            text, fresh = (tail + piece.joint + piece.text if tail else piece.text), True
+            joined = tail + piece.joint + piece.text if tail else piece.text
+        text = joined
         if piece.anchor:
             yield text
-            text, fresh = "", False
-    if fresh:
+            text = ""
+    if text:
         yield text
 
 

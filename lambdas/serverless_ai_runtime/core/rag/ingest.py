@@ -11,17 +11,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from serverless_ai_runtime.core.event_pipeline.ports import Unprocessable
-from serverless_ai_runtime.core.ports import Deadline, VersionConflict, World
+from serverless_ai_runtime.core.ports import Deadline, VersionConflict
 from serverless_ai_runtime.core.rag.chunks import Chunk, Sizes, batches, chunks, embedded_text
+from serverless_ai_runtime.core.rag.index import Index
 from serverless_ai_runtime.core.rag.manifests import (
     MOST_CHUNKS,
     Manifest,
-    Manifests,
     chunk_of,
     entry_id,
     key_of,
 )
-from serverless_ai_runtime.core.rag.ports import DocumentEvent, Embedder, Entry, VectorStore
+from serverless_ai_runtime.core.rag.ports import DocumentEvent, Entry
 from serverless_ai_runtime.core.records import pause
 from serverless_ai_runtime.documents import Section
 
@@ -45,14 +45,11 @@ class Ingestion:
 
     def __init__(
         self,
-        embedder: Embedder,
-        store: VectorStore,
-        manifests: Manifests,
-        world: World,
+        index: Index,
         sizes: Sizes = Sizes(),  # noqa: B008 - frozen
     ) -> None:
-        self._embedder, self._store, self._manifests = embedder, store, manifests
-        self._world, self._sizes = world, sizes
+        self._embedder, self._store, self._manifests, self._world = index
+        self._sizes = sizes
 
     def put(self, event: DocumentEvent, sections: Iterable[Section], deadline: Deadline) -> Ingested:
         """Make the document what `sections` say. Raises `Unprocessable` for one of too many chunks."""
@@ -123,7 +120,7 @@ class Ingestion:
             self._remove(event.id, list(new), deadline)  # nobody else knows them
             raise
         if event.access.tenant != before.access.tenant and before.stored is not None:
-            self._manifests.changed(before.access.tenant, deadline)
+            self._manifests.changed(before.access.tenant, self._world.token(), deadline)
         return stored
 
     def _finish(self, manifest: Manifest, deadline: Deadline) -> int:
@@ -131,7 +128,7 @@ class Ingestion:
         if manifest.settled:
             return 0
         if not manifest.told:
-            self._manifests.changed(manifest.access.tenant, deadline)
+            self._manifests.changed(manifest.access.tenant, self._world.token(), deadline)
         left = [key for key in (*manifest.stale, *manifest.pending) if key not in manifest.chunks]
         self._remove(manifest.document, left, deadline)
         self._manifests.put(manifest._replace(pending=(), stale=(), told=True), deadline)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from serverless_ai_runtime.core.ports import Deadline, KeyValueStore
+from serverless_ai_runtime.core.ports import Deadline, KeyValueStore, VersionConflict
 from serverless_ai_runtime.core.rag.ports import Access
 from serverless_ai_runtime.core.records import digest
 
@@ -81,13 +82,19 @@ class Manifests:
         )
         return manifest._replace(stored=version)
 
-    def changed(self, tenant: str, deadline: Deadline) -> None:
-        """What is cached of the tenant's documents is old from now on."""
-        self._store.add(self._epoch(tenant), 1, limit=None, expires_at=0, deadline=deadline)
+    def changed(self, tenant: str, token: str, deadline: Deadline) -> None:
+        """What is cached of the tenant's documents is old from now on. `token`: one that never was before."""
+        key = self._epoch(tenant)
+        record = self._store.get(key, deadline)
+        expect = record.version if record else None
+        # Who is faster tells it after this change too: it was made before the record was read.
+        with suppress(VersionConflict):
+            self._store.put(key, {"token": token}, expect=expect, expires_at=0, deadline=deadline)
 
-    def epoch(self, tenant: str, deadline: Deadline) -> int:
-        """Grows with every change of a document of the tenant."""
-        return self._store.add(self._epoch(tenant), 0, limit=None, expires_at=0, deadline=deadline)
+    def epoch(self, tenant: str, deadline: Deadline) -> str:
+        """Another one after every change of a document of the tenant."""
+        record = self._store.get(self._epoch(tenant), deadline)
+        return str(record.value["token"]) if record else ""
 
     def _key(self, document: str) -> str:
         return f"doc.{self._index}.{digest(document)[:48]}"

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from serverless_ai_runtime.core.ports import Deadline, KeyValueStore, VersionConflict, World
-from serverless_ai_runtime.core.rag.manifests import Manifest, Manifests, entry_id
-from serverless_ai_runtime.core.rag.ports import Access, Embedder, Hit, VectorStore
+from serverless_ai_runtime.core.ports import Deadline, KeyValueStore, VersionConflict
+from serverless_ai_runtime.core.rag.index import Index
+from serverless_ai_runtime.core.rag.manifests import Manifest, entry_id
+from serverless_ai_runtime.core.rag.ports import Access, Hit
 from serverless_ai_runtime.core.records import digest
 
 OVERFETCH: Final = 3
@@ -21,6 +22,8 @@ class Passage(NamedTuple):
     """A chunk that the caller may see."""
 
     document: str
+    order: str
+    """Of the document's version that it is of."""
     page: int
     """0 = the document has no pages."""
     heading: str
@@ -33,16 +36,13 @@ class Retrieval:
 
     def __init__(
         self,
-        embedder: Embedder,
-        store: VectorStore,
-        manifests: Manifests,
-        world: World,
+        index: Index,
         *,
         cache: KeyValueStore | None = None,
         cached_s: int = 0,
     ) -> None:
-        self._embedder, self._store, self._manifests = embedder, store, manifests
-        self._world, self._cache, self._cached_s = world, cache, cached_s
+        self._embedder, self._store, self._manifests, self._world = index
+        self._cache, self._cached_s = cache, cached_s
 
     def search(self, question: str, access: Access, most: int, deadline: Deadline) -> list[Passage]:
         """At most `most` passages, the nearest first. `access`: what the caller has, as was verified."""
@@ -61,7 +61,14 @@ class Retrieval:
         manifests = {one: self._manifests.get(one, deadline) for one in documents}
         pages = {one: _pages(manifests[one]) for one in documents if _may_see(manifests[one], access)}
         return [
-            Passage(hit.document, pages[hit.document][hit.id], hit.heading, hit.text, hit.score)
+            Passage(
+                hit.document,
+                manifests[hit.document].order,
+                pages[hit.document][hit.id],
+                hit.heading,
+                hit.text,
+                hit.score,
+            )
             for hit in hits
             if hit.id in pages.get(hit.document, {})
         ]
