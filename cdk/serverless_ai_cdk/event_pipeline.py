@@ -78,14 +78,7 @@ class EventPipeline(Construct):
         self.log_group: aws_logs.LogGroup = self._make_log_group()
         self.table: aws_dynamodb.Table = state_table(self, "Table", key=key)
         self.dead_letters: aws_sqs.Queue = dead_letter_queue(self, "DeadLetters", key=key)
-        self.queue: aws_sqs.Queue = work_queue(
-            self,
-            "Queue",
-            key=key,
-            dead_letters=self.dead_letters,
-            visibility_s=shared.visibility_s(settings),
-            max_receives=shared.max_receives(settings),
-        )
+        self.queue: aws_sqs.Queue = self._make_queue()
         self.uploads: aws_s3.IBucket | None = uploads or self._make_uploads()
         self.results: aws_s3.Bucket = bucket(
             self, "Results", key=key, removal_policy=removal_policy, keep_days=settings.results.keep_days
@@ -103,21 +96,34 @@ class EventPipeline(Construct):
             self, "Role", "lambda.amazonaws.com", self._statements(in_vpc=vpc is not None)
         )
         self.function: aws_lambda.Function = self._make_function(vpc)
-        self.source: aws_lambda.CfnEventSourceMapping = queue_source(
-            self,
-            "Source",
-            self.function,
-            self.queue,
-            batch_size=shared.batch_size(settings),
-            window_s=settings.batching.wait_s,
-            max_concurrency=settings.function.max_concurrency,
-        )
+        self.source: aws_lambda.CfnEventSourceMapping = self._make_source()
         self.upload_rule: aws_events.CfnRule | None = self._make_upload_rule()
         self.bus_rule: aws_events.CfnRule | None = self._make_bus_rule()
         self.topic: aws_sns.ITopic | None = self._make_topic(topic)
         self.schedule: aws_scheduler.CfnSchedule | None = self._make_schedule()
         self.alarms: list[aws_cloudwatch.Alarm] = self._make_alarms()
         self.dashboard: aws_cloudwatch.CfnDashboard = self._make_dashboard()
+
+    def _make_queue(self) -> aws_sqs.Queue:
+        return work_queue(
+            self,
+            "Queue",
+            key=self._key,
+            dead_letters=self.dead_letters,
+            visibility_s=shared.visibility_s(self.settings),
+            max_receives=shared.max_receives(self.settings),
+        )
+
+    def _make_source(self) -> aws_lambda.CfnEventSourceMapping:
+        return queue_source(
+            self,
+            "Source",
+            self.function,
+            self.queue,
+            batch_size=shared.batch_size(self.settings),
+            window_s=self.settings.batching.wait_s,
+            max_concurrency=self.settings.function.max_concurrency,
+        )
 
     def _refuse_unused(
         self, settings: EventPipelineSettings, uploads: aws_s3.IBucket | None, topic: aws_sns.ITopic | None
