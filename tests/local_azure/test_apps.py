@@ -244,10 +244,10 @@ def test_the_host_gives_out_no_function_keys(app: App) -> None:
 
 def test_requests_run_at_the_same_time(app: App) -> None:
     started = time.monotonic()
-    with ThreadPoolExecutor(8) as pool:
-        replies = list(pool.map(lambda _: app.ask("GET", "slow"), range(8)))
+    with ThreadPoolExecutor(24) as pool:
+        replies = list(pool.map(lambda _: app.ask("GET", "slow"), range(24)))
     assert {reply.status for reply in replies} == {200}
-    assert time.monotonic() - started < 8 * 0.4
+    assert time.monotonic() - started < 24 * 0.4
 
 
 def test_what_a_function_raises_is_500_and_in_the_log(app: App) -> None:
@@ -259,8 +259,8 @@ def test_an_app_that_crashes_or_hangs_is_started_anew(app: App) -> None:
     assert app.ask("GET", "crash").status == 503
     assert app.ask("GET", "slow?s=0").status == 200
     started = time.monotonic()
-    assert app.ask("GET", "slow?s=30").status == 503
-    assert 1.5 < time.monotonic() - started < 10
+    assert app.ask("GET", "slow?s=120").status == 503
+    assert 1.5 < time.monotonic() - started < 60
     app.logged("Timeout value of 2 s exceeded")
     assert app.ask("GET", "slow?s=0").status == 200
 

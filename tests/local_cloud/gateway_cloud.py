@@ -6,7 +6,6 @@ import http.client
 import itertools
 import json
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -211,11 +210,11 @@ def start() -> GatewayCloud:
     return cloud
 
 
-def slowly(seconds: float) -> Answer:
-    """A function that takes this long."""
+def held(released: threading.Event) -> Answer:
+    """A function that answers when it is let go."""
 
     def answer(event: dict[str, Any]) -> Any:
-        time.sleep(seconds)
+        released.wait(60)
         return {"statusCode": 200, "body": "late"}
 
     return answer

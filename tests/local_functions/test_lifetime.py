@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +99,7 @@ def test_a_stopped_cloud_runs_nothing_more() -> None:
     shown = route(AdminCall(path={}, query={}, body=None))["environments"]
     pids = [one["pid"] for one in shown]
     assert [(one["function"], one["version"]) for one in shown] == [(name, "$LATEST")]
-    started = time.monotonic()
     stop()
-    assert time.monotonic() - started < 5
     assert pids
     assert not any(alive(pid) for pid in pids)
     assert running.events.functions.environments() == []

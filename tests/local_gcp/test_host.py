@@ -142,9 +142,9 @@ def test_over_the_timeout_the_answer_is_504_and_the_instance_goes_on(local: Loca
     fn = local.function(SLOW, timeoutSeconds=1)
     warm = local.ask(fn["url"], body=b"0")
     started = time.monotonic()
-    answer = local.ask(fn["url"], body=b"20")
+    answer = local.ask(fn["url"], body=b"60")
     assert (answer.status, answer.body) == (504, "upstream request timeout")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 40
     assert instances(local)[0]["pid"] > 0
     assert warm.status == 200
 
