@@ -3,6 +3,9 @@
 .PHONY: help setup run test check format bench build rows docs clean types-infrastructure
 .DELETE_ON_ERROR:
 
+# Where it is set, every process compiles the SDKs anew: twice the time for a deployment.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON  ?= python3
 PATTERN ?= function_llm
 TARGET  ?= cdk

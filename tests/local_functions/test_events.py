@@ -93,7 +93,7 @@ def test_a_function_gets_the_event_only_if_its_policy_lets_this_rule(
     messages(cloud, dead)
     cloud.client("lambda").add_permission(StatementId="this", SourceArn=rule_arn, **grant)
     put(cloud, "fn1", {"n": 3})
-    eventually((tmp_path / "note").exists)
+    eventually(lambda: (tmp_path / "note").exists() and (tmp_path / "note").read_text().endswith("\n"))
     assert json.loads((tmp_path / "note").read_text())["detail"] == {"n": 3}
     assert cloud.received(dead) == []
     statistics = cloud.client("cloudwatch").get_metric_statistics(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 REGION: Final = "us-east-1"
@@ -24,17 +25,34 @@ ROOT: Final = Credentials(access_key=ROOT_KEY, secret_key=ROOT_KEY)
 
 def client(service: str, url: str, *, region: str = REGION, credentials: Credentials = ROOT) -> Any:
     """A client of the cloud at `url`; buckets are addressed by path, as an IP address needs."""
-    import boto3  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs] - 0.2 s that stopping a cloud does not need
     from botocore.config import Config  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
 
-    session: Any = boto3.Session(
+    config = Config(s3={"addressing_style": "path"}, retries={"mode": "standard"})
+    return session(credentials, region).client(service, endpoint_url=url, config=config)
+
+
+def session(credentials: Credentials, region: str) -> Any:
+    """A boto3 session. All share one reader of botocore's data: reading it costs more than the calls."""
+    import boto3  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs] - 0.2 s that stopping a cloud does not need
+    import botocore.session  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
+
+    core: Any = botocore.session.Session()
+    core.register_component("data_loader", models())
+    return boto3.Session(
         aws_access_key_id=credentials.access_key,
         aws_secret_access_key=credentials.secret_key,
         aws_session_token=credentials.token or None,
         region_name=region,
+        botocore_session=core,
     )
-    config = Config(s3={"addressing_style": "path"}, retries={"mode": "standard"})
-    return session.client(service, endpoint_url=url, config=config)
+
+
+@cache
+def models() -> Any:
+    """What reads botocore's models of the services, each once."""
+    from botocore.loaders import create_loader  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
+
+    return create_loader()
 
 
 class Clients:

@@ -9,10 +9,10 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
-from boto3.session import Session  # pyright: ignore[reportMissingTypeStubs]
 from botocore.config import Config  # pyright: ignore[reportMissingTypeStubs]
 
-from serverless_ai_local.aws.from_pulumi import REGION, ROOT
+from serverless_ai_local.aws import clients
+from serverless_ai_local.aws.from_pulumi import REGION
 from serverless_ai_local.aws.provider import Context
 from serverless_ai_local.doors.pulumi.clouds import CloudError, Target
 from serverless_ai_local.doors.pulumi.values import UNKNOWN, Values
@@ -86,7 +86,7 @@ class _Clients:
 
     def __init__(self, endpoint: str, region: str) -> None:
         self._endpoint = endpoint
-        self._session = Session(ROOT, ROOT, None, region)
+        self._session = clients.session(clients.ROOT, region)
         self._made: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -94,8 +94,8 @@ class _Clients:
         with self._lock:
             if service not in self._made:
                 config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 2})
-                make: Any = self._session.client  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-                self._made[service] = make(service, endpoint_url=self._endpoint, config=config)
+                made = self._session.client(service, endpoint_url=self._endpoint, config=config)
+                self._made[service] = made
             return self._made[service]
 
 

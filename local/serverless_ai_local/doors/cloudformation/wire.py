@@ -15,6 +15,7 @@ import botocore.session  # pyright: ignore[reportMissingTypeStubs]
 from werkzeug.wrappers import Request, Response
 
 from serverless_ai_local.aws.api import ApiError
+from serverless_ai_local.aws.clients import models
 from serverless_ai_local.plain import is_mapping
 
 _ILLEGAL_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -27,7 +28,8 @@ Shape = Any
 
 @cache
 def _model(service: str) -> Any:
-    session: Any = botocore.session.get_session()  # pyright: ignore[reportUnknownMemberType]
+    session: Any = botocore.session.Session()
+    session.register_component("data_loader", models())
     return session.get_service_model(service)
 
 
