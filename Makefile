@@ -56,7 +56,7 @@ run: $(NEEDS_$(TARGET)) ## Deploy PATTERN with TARGET (cdk, pulumi-aws, pulumi-a
 	@$(BIN)/serverless-ai run $(PATTERN) --target $(TARGET) --ask '$(subst ','\'',$(value ASK))'
 
 test: setup ## Run every test
-	@$(BIN)/python -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder
+	@$(BIN)/python -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder
 
 check: setup ## Format, lint, types and import rules
 	@$(BIN)/ruff format --check .
