@@ -78,7 +78,7 @@ class World(Protocol):
         ...
 
 
-def eventually(look: Callable[[], T], *, within: float = 15.0, what: str = "it") -> T:
+def eventually(look: Callable[[], T], *, within: float = 15.0, every: float = 0.1, what: str = "it") -> T:
     """The first truthy answer of `look`; fails when there is none in time."""
     end = time.monotonic() + within
     while True:
@@ -87,7 +87,7 @@ def eventually(look: Callable[[], T], *, within: float = 15.0, what: str = "it")
             return found
         if time.monotonic() > end:
             raise AssertionError(f"{what} did not happen within {within} s; last seen: {found!r}")
-        time.sleep(0.1)
+        time.sleep(every)
 
 
 def past_the_rate(send: Callable[[], Reply]) -> Reply:
