@@ -111,8 +111,10 @@ def test_what_it_does_not_know_is_refused_by_name(sdk: openai.OpenAI) -> None:
         sdk.chat.completions.create(model="chat", messages=MESSAGES, n=2)
     with pytest.raises(openai.BadRequestError, match="messages"):
         sdk.chat.completions.create(model="chat", messages=[])
-    with pytest.raises(openai.NotFoundError, match="embeddings"):
+    with pytest.raises(openai.BadRequestError, match="embeddings operation does not work"):
         sdk.embeddings.create(model="chat", input="x")
+    with pytest.raises(openai.NotFoundError, match="not offered"):
+        sdk.completions.create(model="chat", prompt="x")
 
 
 def test_without_the_role_it_is_denied_and_written_down(

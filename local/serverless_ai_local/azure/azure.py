@@ -26,6 +26,7 @@ from serverless_ai_local.azure.blobs import Blobs
 from serverless_ai_local.azure.calls import Call, ServiceFault, error_reply, read, reply
 from serverless_ai_local.azure.cosmos import Items
 from serverless_ai_local.azure.cosmos_service import CosmosService
+from serverless_ai_local.azure.cosmos_vectors import VectorPolicies
 from serverless_ai_local.azure.entra import LIFETIME_S, Entra
 from serverless_ai_local.azure.estate import Estate
 from serverless_ai_local.azure.event_grid import EventGrid
@@ -70,7 +71,7 @@ class Azure:
         management = Management(url, estate, access)
         gateways = ApiManagement(estate, Policies(verifier), management.key, sites)
         hubs = IotHubs(estate, access, self._events.tell)
-        management.checks += [gateways.check, self._events.check, hubs.check]
+        management.checks += [gateways.check, self._events.check, hubs.check, VectorPolicies(estate).check]
         self._services: Mapping[str, Service] = {
             place.BLOBS: blobs,
             place.COSMOS: CosmosService(url, estate, access, Items()),

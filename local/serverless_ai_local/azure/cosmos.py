@@ -6,12 +6,14 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple, TypeVar
 
-from serverless_ai_local.plain import is_number
+from serverless_ai_local.plain import is_list, is_number
 
+_T = TypeVar("_T")
 NEVER: Final = -1
+_MOST_PATCHES: Final = 10
 _CONDITION: Final = re.compile(
     r"\s*from\s+c\s+where\s+c\.(\w+)\s*(<=|>=|<|>|=|!=)\s*(-?\d+(?:\.\d+)?)\s*", re.IGNORECASE
 )
@@ -55,7 +57,7 @@ class Items:
         self._clock = clock
         self._items: dict[tuple[str, str, str], dict[str, Any]] = {}
         self._ends: dict[tuple[str, str, str], float] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def read(self, partition: Partition, id_: str) -> Item:
         with self._lock:
@@ -69,6 +71,36 @@ class Items:
                 raise ItemError(409, "Entity with the specified id already exists in the system.")
             return self._keep(place, item, partition.default_ttl)
 
+    def upsert(self, partition: Partition, item: Item, if_match: str) -> tuple[Item, bool]:
+        """The item, and whether it is a new one. Raises 412 if there is one whose etag is not `if_match`."""
+        place = partition.place(str(item["id"]))
+        with self._lock:
+            there = self._live(place)
+            if there is not None:
+                _check_etag(there, if_match)
+            return self._keep(place, item, partition.default_ttl), there is None
+
+    def select(self, container: str, key: str | None) -> list[Item]:
+        """Those of a container, or of the one partition with this key."""
+        with self._lock:
+            places = [one for one in self._items if one[0] == container and key in (None, one[1])]
+            return [dict(item) for place in places if (item := self._live(place)) is not None]
+
+    def together(self, partition: Partition, ids: Iterable[str], work: Callable[[], _T]) -> _T:
+        """What `work` does to these items is seen as a whole, and undone if it raises."""
+        places = [partition.place(id_) for id_ in ids]
+        with self._lock:
+            before = {place: self._items.get(place) for place in places}
+            ends = {place: self._ends.get(place, 0.0) for place in places}
+            try:
+                return work()
+            except BaseException:
+                for place, item in before.items():
+                    self._items.pop(place, None)
+                    if item is not None:
+                        self._items[place], self._ends[place] = item, ends[place]
+                raise
+
     def replace(self, partition: Partition, item: Item, if_match: str) -> Item:
         """Raises 404, or 412 if `if_match` (empty: any) is not its etag."""
         place = partition.place(str(item["id"]))
@@ -78,13 +110,16 @@ class Items:
 
     def patch(self, partition: Partition, id_: str, change: Mapping[str, Any], if_match: str) -> Item:
         """Raises 404, 412 if the condition is not met, 400 for what is not offered."""
+        operations = change.get("operations")
+        if not is_list(operations) or not 1 <= len(operations) <= _MOST_PATCHES:
+            raise ItemError(400, f"a patch has 1 to {_MOST_PATCHES} operations")
         place = partition.place(id_)
         with self._lock:
             there = self._there(place)
             _check_etag(there, if_match)
             _check_condition(there, change.get("condition"))
             changed = dict(there)
-            for operation in change["operations"]:
+            for operation in operations:
                 _apply(changed, operation)
             return self._keep(place, changed, partition.default_ttl)
 

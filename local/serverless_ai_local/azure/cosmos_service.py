@@ -1,4 +1,7 @@
-"""A fake of Cosmos DB's REST API: items of containers by partition key and id, with Entra tokens only."""
+"""A fake of Cosmos DB's REST API, with Entra tokens only.
+
+Items of containers by partition key and id, batches of them, and queries with exact vector search.
+"""
 
 from __future__ import annotations
 
@@ -10,24 +13,31 @@ from urllib.parse import parse_qsl, unquote
 
 from werkzeug.wrappers import Response
 
-from serverless_ai_local.azure import place
+from serverless_ai_local.azure import cosmos_batch, cosmos_query, cosmos_vectors, place
 from serverless_ai_local.azure.access import Access
 from serverless_ai_local.azure.calls import Call, ServiceFault, reply
 from serverless_ai_local.azure.cosmos import ItemError, Items, Partition
+from serverless_ai_local.azure.cosmos_vectors import CONTAINER
 from serverless_ai_local.azure.entra import InvalidTokenError, Principal
 from serverless_ai_local.azure.estate import Estate, Resource
-from serverless_ai_local.plain import is_list
 
 RESOURCE: Final = "https://cosmos.azure.com"
 _ACCOUNT: Final = "Microsoft.DocumentDB/databaseAccounts"
 _ITEMS: Final = f"{_ACCOUNT}/sqlDatabases/containers/items"
+EXECUTE_QUERY: Final = f"{_ACCOUNT}/sqlDatabases/containers/executeQuery"
 READ_METADATA: Final = f"{_ACCOUNT}/readMetadata"
-CONTAINER: Final = "cosmosdb:SqlResourceSqlContainer"
+MOST_BYTES: Final = 2 * 1024 * 1024
+MOST_ID_BYTES: Final = 1023
+MOST_KEY_BYTES: Final = 2048
+"""Of a request, an item's id and a partition key (Azure Cosmos DB service quotas, read 2026-11-27)."""
+PAGE: Final = 100
+"""Documents of a page, if the request does not say how many."""
 _CODES: Final[Mapping[int, str]] = {
     400: "BadRequest",
     404: "NotFound",
     409: "Conflict",
     412: "PreconditionFailed",
+    413: "RequestEntityTooLarge",
 }
 
 
@@ -61,25 +71,59 @@ class CosmosService:
             scope = f"{account.id}/{'/'.join(path[:4])}"
             self._check(who, account, scope, READ_METADATA)
             return reply({**container.inputs["resource"], "_rid": uuid.uuid4().hex[:16], "_etag": '"0"'})
-        operation = _OPERATIONS.get((call.method, len(path))) if path[4:5] == ("docs",) else None
-        if operation is None or "x-ms-documentdb-isquery" in call.headers:
+        operation = _OPERATIONS.get(_named(call, path)) if path[4:5] == ("docs",) else None
+        if operation is None:
             raise ServiceFault(501, "NotImplemented", f"{call.method} {call.target} is not offered locally")
+        if len(call.body) > MOST_BYTES:
+            raise ItemError(413, "Request size is too large")
         action, run = operation
-        if call.headers.get("x-ms-documentdb-is-upsert", "").lower() == "true":
-            raise ServiceFault(501, "NotImplemented", "upserts are not offered by the local Cosmos DB")
-        self._check(who, account, f"{account.id}/{'/'.join(path[:4])}", f"{_ITEMS}/{action}")
+        scope = f"{account.id}/{'/'.join(path[:4])}"
+        for one in {action} if action else {f"{_ITEMS}/{one.action}" for one in _batch(call)}:
+            self._check(who, account, scope, one)
         return run(self, call, container)
 
     def create(self, call: Call, container: Resource) -> Response:
-        item = _item(call)
+        item = _item(call, container)
         return _written(call, self._items.create(_partition(call, container, item), item), 201)
+
+    def upsert(self, call: Call, container: Resource) -> Response:
+        item = _item(call, container)
+        partition, if_match = _partition(call, container, item), call.headers.get("if-match", "")
+        written, new = self._items.upsert(partition, item, if_match)
+        return _written(call, written, 201 if new else 200)
+
+    def batch(self, call: Call, container: Resource) -> Response:
+        def check(item: Mapping[str, Any]) -> None:
+            _check_item(item, container)
+            _partition(call, container, item)
+
+        results = cosmos_batch.run(self._items, _partition(call, container), _batch(call), check)
+        return reply(results, 200 if cosmos_batch.succeeded(results) else 207, _charged())
+
+    def query(self, call: Call, container: Resource) -> Response:
+        try:
+            asked = cosmos_query.parse(call.json())
+        except ValueError:
+            raise ItemError(400, "the body must be an object with a query") from None
+        key = None
+        if "x-ms-documentdb-partitionkey" in call.headers:
+            key = _partition(call, container).key
+        elif call.headers.get("x-ms-documentdb-query-enablecrosspartition", "").lower() != "true":
+            raise ItemError(400, _CROSSES)
+        elif not asked.simple:
+            raise ServiceFault(400, "BadRequest", _NOT_SERVED, {"x-ms-substatus": "1004"})
+        found = asked.run(self._items.select(container.id, key), cosmos_vectors.embeddings(container))
+        start, end = _page(call)
+        more = {"x-ms-continuation": str(end)} if end < len(found) else {}
+        page = found[start:end]
+        return reply({"_rid": "", "Documents": page, "_count": len(page)}, headers=_charged() | more)
 
     def read(self, call: Call, container: Resource) -> Response:
         item = self._items.read(_partition(call, container), call.parts[-1])
         return reply(item, headers=_headers(item))
 
     def replace(self, call: Call, container: Resource) -> Response:
-        item = _item(call)
+        item = _item(call, container)
         if item["id"] != call.parts[-1]:
             raise ItemError(400, "the id of the item is not that of the request")
         partition, if_match = _partition(call, container, item), call.headers.get("if-match", "")
@@ -88,9 +132,7 @@ class CosmosService:
     def patch(self, call: Call, container: Resource) -> Response:
         try:
             change = call.json()
-            if not is_list(change["operations"]) or not 1 <= len(change["operations"]) <= 10:
-                raise ItemError(400, "a patch has 1 to 10 operations")
-        except (ValueError, KeyError):
+        except ValueError:
             raise ItemError(400, "the body must be an object with operations") from None
         partition, if_match = _partition(call, container), call.headers.get("if-match", "")
         return _written(call, self._items.patch(partition, call.parts[-1], change, if_match), 200)
@@ -150,34 +192,75 @@ class CosmosService:
 
 
 _Operation = Callable[[CosmosService, Call, Resource], Response]
-_OPERATIONS: Final[Mapping[tuple[str, int], tuple[str, _Operation]]] = {
-    ("POST", 5): ("create", CosmosService.create),
-    ("GET", 6): ("read", CosmosService.read),
-    ("PUT", 6): ("replace", CosmosService.replace),
-    ("PATCH", 6): ("replace", CosmosService.patch),
-    ("DELETE", 6): ("delete", CosmosService.delete),
+_OPERATIONS: Final[Mapping[str, tuple[str, _Operation]]] = {
+    "POST": (f"{_ITEMS}/create", CosmosService.create),
+    "POST upsert": (f"{_ITEMS}/upsert", CosmosService.upsert),
+    "POST query": (EXECUTE_QUERY, CosmosService.query),
+    "POST batch": ("", CosmosService.batch),
+    "GET item": (f"{_ITEMS}/read", CosmosService.read),
+    "PUT item": (f"{_ITEMS}/replace", CosmosService.replace),
+    "PATCH item": (f"{_ITEMS}/replace", CosmosService.patch),
+    "DELETE item": (f"{_ITEMS}/delete", CosmosService.delete),
 }
-"""(method, length of the path) -> data action and what does it. PATCH has no action of its own."""
+"""What is called -> data action and what does it. PATCH has no action of its own, nor has a batch."""
+_MARKS: Final = {
+    "x-ms-documentdb-is-upsert": "upsert",
+    "x-ms-documentdb-isquery": "query",
+    "x-ms-cosmos-is-query-plan-request": "plan",
+    "x-ms-cosmos-is-batch-request": "batch",
+}
+_CROSSES: Final = (
+    "Cross partition query is required but disabled. Please set x-ms-documentdb-query-enablecrosspartition "
+    "to true, specify x-ms-documentdb-partitionkey, or revise your query to avoid this exception."
+)
+_NOT_SERVED: Final = (
+    "The provided cross partition query can not be directly served by the gateway. This is a first chance "
+    "(internal) exception that all newer clients will know how to handle gracefully."
+)
 
 
-def _item(call: Call) -> dict[str, Any]:
+def _named(call: Call, path: tuple[str, ...]) -> str:
+    """The call by its row in the table."""
+    marks = [word for name, word in _MARKS.items() if call.headers.get(name, "").lower() == "true"]
+    return " ".join((call.method, *(["item"] if len(path) == 6 else []), *marks))
+
+
+def _batch(call: Call) -> list[cosmos_batch.Operation]:
+    try:
+        return cosmos_batch.operations(json.loads(call.body))
+    except ValueError:
+        raise ItemError(400, "the body must be a list of operations in JSON") from None
+
+
+def _item(call: Call, container: Resource) -> dict[str, Any]:
     try:
         item = call.json()
     except ValueError:
         raise ItemError(400, "the body must be one item in JSON") from None
+    _check_item(item, container)
+    return item
+
+
+def _check_item(item: Mapping[str, Any], container: Resource) -> None:
     if not isinstance(item.get("id"), str) or not item["id"]:
         raise ItemError(
             400, "The input content is invalid because the required properties - 'id; ' - are missing"
         )
-    return item
+    if len(item["id"].encode("utf-8", "surrogatepass")) > MOST_ID_BYTES:
+        raise ItemError(400, f"The input name is invalid: an id has at most {MOST_ID_BYTES} bytes")
+    if "/" in item["id"] or "\\" in item["id"]:
+        raise ItemError(400, "The input name is invalid: an id has neither '/' nor '\\'")
+    cosmos_vectors.check_item(container, item)
 
 
 def _partition(call: Call, container: Resource, item: Mapping[str, Any] | None = None) -> Partition:
     """By the partition key of the call, which must be that of the item."""
     try:
         (value,) = json.loads(call.headers.get("x-ms-documentdb-partitionkey", ""))
-    except ValueError:
+    except (TypeError, ValueError):
         raise ItemError(400, "PartitionKey value must be supplied for this operation.") from None
+    if isinstance(value, str) and len(value.encode("utf-8", "surrogatepass")) > MOST_KEY_BYTES:
+        raise ItemError(400, f"a partition key has at most {MOST_KEY_BYTES} bytes")
     (path,) = container.inputs["resource"]["partitionKey"]["paths"]
     if item is not None and item.get(path.removeprefix("/")) != value:
         raise ItemError(
@@ -186,9 +269,22 @@ def _partition(call: Call, container: Resource, item: Mapping[str, Any] | None =
     return Partition(container.id, json.dumps(value), container.part("resource").get("defaultTtl"))
 
 
+def _page(call: Call) -> tuple[int, int]:
+    """From where to where: a continuation is the number of documents that came before."""
+    try:
+        start = int(call.headers.get("x-ms-continuation") or 0)
+        count = int(call.headers.get("x-ms-max-item-count") or PAGE)
+    except ValueError:
+        raise ItemError(400, "Invalid Continuation Token or item count") from None
+    return start, start + (count if count > 0 else PAGE)
+
+
 def _headers(item: Mapping[str, Any]) -> dict[str, str]:
+    return {"etag": item["_etag"], **_charged()}
+
+
+def _charged() -> dict[str, str]:
     return {
-        "etag": item["_etag"],
         "x-ms-activity-id": str(uuid.uuid4()),
         "x-ms-request-charge": "1",
         "x-ms-session-token": "0:-1#1",

@@ -1,4 +1,4 @@
-"""A fake of a Foundry account's v1 API: chat completions of its deployments, streamed or whole."""
+"""A fake of a Foundry account's v1 API: chat completions of its deployments, and embeddings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from werkzeug.wrappers import Response
 
+from serverless_ai_local.azure import foundry_embeddings
 from serverless_ai_local.azure.access import Access
 from serverless_ai_local.azure.ai_services import AiServices
 from serverless_ai_local.azure.calls import Call, ServiceFault, error_reply, reply
@@ -33,15 +34,20 @@ from serverless_ai_local.models.service import ModelService
 from serverless_ai_local.plain import is_list, is_mapping
 
 AUDIENCES: Final = ("https://ai.azure.com", "https://cognitiveservices.azure.com")
-COMPLETE: Final = "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action"
-_PATH: Final = ("openai", "v1", "chat", "completions")
+_DEPLOYMENTS: Final = "Microsoft.CognitiveServices/accounts/OpenAI/deployments"
+_V1: Final = ("openai", "v1")
+_CHAT: Final = "chat/completions"
+_EMBEDDINGS: Final = "embeddings"
 _STOPS: Final = {END: "stop", STOP_SEQUENCE: "stop", MAX_TOKENS: "length", FILTERED: "content_filter"}
-_FIELDS: Final = frozenset(
-    (
+_FIELDS: Final[Mapping[str, frozenset[str]]] = {
+    _CHAT: frozenset((
         "max_completion_tokens", "max_tokens", "messages", "model", "n", "stop", "stream", "stream_options",
         "temperature", "top_p", "user",
-    )
-)  # fmt: skip
+    )),
+    _EMBEDDINGS: foundry_embeddings.FIELDS,
+}  # fmt: skip
+"""What each operation may be given."""
+_SPOKEN: Final = {_CHAT: "chatCompletion", _EMBEDDINGS: "embeddings"}
 _NO_TOKEN: Final = ServiceFault(
     401,
     "Unauthorized",
@@ -78,32 +84,46 @@ class Foundry:
         if signed is not None:
             return signed
         who = self._access.caller(call, AUDIENCES, _NO_TOKEN)
-        return self._services(call, who, account) if for_services else self._complete(call, who, account)
+        return self._services(call, who, account) if for_services else self._infer(call, who, account)
 
-    def _complete(self, call: Call, who: Principal, account: Resource) -> Response:
-        if call.parts[1:] != _PATH or call.method != "POST":
+    def _infer(self, call: Call, who: Principal, account: Resource) -> Response:
+        operation = "/".join(call.parts[3:])
+        if call.parts[1:3] != _V1 or operation not in _FIELDS or call.method != "POST":
             raise ServiceFault(404, "404", f"{call.method} {call.target} is not offered by the local Foundry")
-        self._check(who, account)
-        body = _body(call)
+        self._check(who, account, operation)
+        body = _body(call, _FIELDS[operation])
         deployment = self._estate.find("cognitiveservices:Deployment", str(body["model"]), account.id)
         if deployment is None:
             raise ServiceFault(
                 404, "DeploymentNotFound", "The API deployment for this resource does not exist."
             )
         model: Mapping[str, Any] = deployment.part("properties", "model")
-        answer = self._answer(_request(body, deployment.name))
+        if foundry_embeddings.offered(model) != (operation == _EMBEDDINGS):
+            raise ServiceFault(
+                400,
+                "OperationNotSupported",
+                f"The {_SPOKEN[operation]} operation does not work with the specified model, "
+                f"{model['name']}. Please choose different model and try again.",
+            )
+        if operation == _EMBEDDINGS:
+            return reply(foundry_embeddings.answer(body, model))
+        return self._complete(body, deployment.name, model)
+
+    def _complete(self, body: Mapping[str, Any], deployment: str, model: Mapping[str, Any]) -> Response:
+        answer = self._answer(_request(body, deployment))
         name = f"{model['name']}-{model.get('version', '')}".rstrip("-")
         if body.get("stream"):
             usage = bool(part(body, "stream_options").get("include_usage"))
             return Response(_stream(answer, name, usage=usage), content_type="text/event-stream")
         return reply(_completion(answer, name))
 
-    def _check(self, who: Principal, account: Resource) -> None:
+    def _check(self, who: Principal, account: Resource, operation: str) -> None:
+        action = f"{_DEPLOYMENTS}/{operation}/action"
         refusal = (
-            f"The principal `{who.oid}` lacks the required data action `{COMPLETE}` to perform "
-            "`POST /openai/deployments/{deployment-id}/chat/completions` operation."
+            f"The principal `{who.oid}` lacks the required data action `{action}` to perform "
+            f"`POST /openai/deployments/{{deployment-id}}/{operation}` operation."
         )
-        if not self._access.allows(who, account.id, COMPLETE, refusal=refusal):
+        if not self._access.allows(who, account.id, action, refusal=refusal):
             raise ServiceFault(401, "PermissionDenied", refusal)
 
     def _answer(self, request: ChatRequest) -> ChatAnswer:
@@ -121,13 +141,13 @@ class Foundry:
             raise ConnectionAbortedError(str(fault)) from None
 
 
-def _body(call: Call) -> dict[str, Any]:
+def _body(call: Call, fields: frozenset[str]) -> dict[str, Any]:
     try:
         body = call.json()
     except ValueError:
         raise _bad("We could not parse the JSON body of your request.") from None
     for name in body:
-        if name not in _FIELDS:
+        if name not in fields:
             raise _bad(f"Unrecognized request argument supplied: {name}", "unknown_parameter")
     if not isinstance(body.get("model"), str):
         raise _bad("you must provide a model parameter")

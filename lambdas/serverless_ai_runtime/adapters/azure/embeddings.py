@@ -1,0 +1,70 @@
+"""Foundry's embeddings (v1) as an `Embedder`."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from struct import unpack
+from typing import Any, Final
+
+from serverless_ai_runtime.adapters.service import Service
+from serverless_ai_runtime.core.ports import Deadline
+
+DATA_ACTIONS: Final = ("Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action",)
+"""Of the role that chat completions need too (`foundry.ROLE`)."""
+
+BATCH: Final = 16
+"""Texts of one call. The service takes 2048, but bounds their tokens: 300 000 in all by the v1 reference
+("Creates an embedding vector", Foundry API reference, read 2026-11-27), 8192 in all by an older page
+("Learn how to generate embeddings", learn.microsoft.com). So many chunks of English are below both, and of
+Chinese below the first.
+"""
+
+_OPERATION: Final = "Embeddings"
+_PATH: Final = "/embeddings"
+_FLOAT_BYTES: Final = 4
+
+
+class FoundryEmbedder:
+    """One deployment of a model that can shorten its vectors (text-embedding-3 and later) to `dimension`.
+
+    `service.url` is the account's v1 URL (`https://.../openai/v1`).
+    """
+
+    def __init__(self, service: Service, deployment: str, dimension: int) -> None:
+        self._service, self._deployment, self._dimension = service, deployment, dimension
+
+    @property
+    def model(self) -> str:
+        return self._deployment
+
+    @property
+    def dimension(self) -> int:
+        return self._dimension
+
+    @property
+    def batch(self) -> int:
+        return BATCH
+
+    def embed(self, texts: Sequence[str], deadline: Deadline) -> list[list[float]]:
+        if not texts:  # the service refuses a call without any
+            return []
+        # In base64 a vector takes a third of its digits' bytes, and is what the service has computed exactly.
+        payload = {
+            "model": self._deployment,
+            "input": list(texts),
+            "dimensions": self._dimension,
+            "encoding_format": "base64",
+        }
+        body = self._service.post_json(_OPERATION, _PATH, payload, deadline)
+        try:
+            found = {int(one["index"]): self._vector(one) for one in body["data"]}
+            return [found[index] for index in range(len(texts))]
+        except (LookupError, TypeError, ValueError) as error:
+            raise self._service.malformed(_OPERATION, f"not a vector for each text: {error!r}") from None
+
+    def _vector(self, one: Mapping[str, Any]) -> list[float]:
+        data = b64decode(one["embedding"], validate=True)
+        if len(data) != self._dimension * _FLOAT_BYTES:
+            raise ValueError(f"{len(data)} bytes are not {self._dimension} numbers")
+        return list(unpack(f"<{self._dimension}f", data))
