@@ -216,11 +216,19 @@ project.deployment().up()
 
 
 def test_what_died_without_a_word_is_told_of_next_time(project, ops):
-    project.write(CHAIN)
+    told = project.folder / "pid"
+    project.write(
+        f"import os\nfrom pathlib import Path\nPath({str(told)!r}).write_text(str(os.getpid()))\n{CHAIN}"
+    )
     script = KILLED.format(tests=str(Path(__file__).parent), folder=str(project.folder))
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "begun\n"
         process.kill()
+    program = Path("/proc") / told.read_text()
+    end = time.monotonic() + 30
+    while program.exists():
+        assert time.monotonic() < end, "the program outlived the engine"
+        time.sleep(0.1)
     result = project.deployment().up()
     assert ops(result) == {"first": "same", "second": "create", "third": "create"}
     assert "Queue::second: a create was interrupted last time" in result.warnings[0]

@@ -1,7 +1,8 @@
 """Runs a Pulumi program in this process, as the CLI's language host does. A script: imports nothing of ours.
 
-Usage: child.py ADDRESS PROJECT STACK DRY_RUN ROOT PROGRAM, with the configuration in PULUMI_CONFIG and
-PULUMI_CONFIG_SECRET_KEYS. The exit code is 1 if the program failed; why is told to the engine.
+Usage: child.py ADDRESS ENGINE PROJECT STACK DRY_RUN ROOT PROGRAM, with the configuration in PULUMI_CONFIG and
+PULUMI_CONFIG_SECRET_KEYS; ENGINE is the pid of the process that listens at the address. The exit code is 1 if
+the program failed; why is told to the engine.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import logging
 import os
 import runpy
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +25,7 @@ import pulumi.runtime
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 PARALLEL = 16
+WATCH_S = 0.5
 
 
 class PlacedEngine:
@@ -72,7 +76,8 @@ def _explained(error: BaseException, root: Path) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    address, project, stack, dry_run, root, program = arguments
+    address, engine, project, stack, dry_run, root, program = arguments
+    threading.Thread(target=_end_without, args=(int(engine),), daemon=True).start()
     folder = Path(root)
     config = pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env()
     pulumi.runtime.set_all_config(*config)
@@ -107,6 +112,13 @@ def main(arguments: Sequence[str]) -> int:
         pulumi.log.error(_explained(error, folder))
         return 1
     return 0
+
+
+def _end_without(engine: int) -> None:
+    """Who waits for the answer of an engine that was killed waits for ever."""
+    while os.getppid() == engine:
+        time.sleep(WATCH_S)
+    os._exit(1)
 
 
 def _exit_code(done: SystemExit) -> int:

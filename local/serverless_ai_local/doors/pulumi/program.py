@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -63,7 +64,8 @@ def run(
         "PULUMI_CONFIG_SECRET_KEYS": json.dumps(sorted(config.secret_keys)),
         "PYTHONUNBUFFERED": "1",
     }
-    arguments = [address, project.name, stack, str(dry).lower(), str(project.folder), str(project.program)]
+    place = [str(project.folder), str(project.program)]
+    arguments = [address, str(os.getpid()), project.name, stack, str(dry).lower(), *place]
     process = subprocess.Popen(
         [sys.executable, "-u", str(CHILD), *arguments],
         cwd=project.program.parent,
