@@ -17,6 +17,7 @@ Family = Callable[[str, Body, ModelService], dict[str, Any]]
 TITAN_V1_DIMENSIONS: Final = 1536
 TITAN_V2_DIMENSIONS: Final = (1024, 512, 256)
 COHERE_DIMENSIONS: Final = 1024
+COHERE_V4_DIMENSIONS: Final = (1536, 1024, 512, 256)
 COHERE_TEXTS: Final = 96
 """Most texts of one call (Cohere Embed parameters, Bedrock user guide, 2026-11)."""
 
@@ -49,14 +50,29 @@ def _titan_v2(model_id: str, body: Body, models: ModelService) -> dict[str, Any]
     return {"embedding": vector, "embeddingsByType": {"float": vector}, "inputTextTokenCount": count}
 
 
+def _cohere_v4(model_id: str, body: Body, models: ModelService) -> dict[str, Any]:
+    _only(body, "texts", "input_type", "truncate", "embedding_types", "output_dimension")
+    dimensions = body.get("output_dimension", COHERE_V4_DIMENSIONS[0])
+    if dimensions not in COHERE_V4_DIMENSIONS:
+        raise ApiError(
+            "ValidationException",
+            f"output_dimension must be one of {COHERE_V4_DIMENSIONS}, got {dimensions!r}",
+        )
+    return _embedded(body, dimensions)
+
+
 def _cohere(model_id: str, body: Body, models: ModelService) -> dict[str, Any]:
     _only(body, "texts", "input_type", "truncate", "embedding_types")
+    return _embedded(body, COHERE_DIMENSIONS)
+
+
+def _embedded(body: Body, dimensions: int) -> dict[str, Any]:
     texts = body.get("texts")
     if not is_list(texts) or not 1 <= len(texts) <= COHERE_TEXTS:
         raise ApiError("ValidationException", f"texts must be a list of 1..{COHERE_TEXTS} texts")
     if not body.get("input_type"):
         raise ApiError("ValidationException", "input_type is required")
-    vectors = [embed(str(one), COHERE_DIMENSIONS) for one in texts]
+    vectors = [embed(str(one), dimensions) for one in texts]
     kinds = body.get("embedding_types")
     if kinds not in (None, ["float"]):
         raise ApiError("ValidationException", "the local embeddings are of the type float only")
@@ -143,6 +159,7 @@ def _only(body: Body, *known: str) -> None:
 _FAMILIES: Final[tuple[tuple[str, Family], ...]] = (
     ("amazon.titan-embed-text-v2", _titan_v2),
     ("amazon.titan-embed-text-v1", _titan_v1),
+    ("cohere.embed-v4", _cohere_v4),
     ("cohere.embed-", _cohere),
     ("amazon.nova-", _nova),
     ("anthropic.claude-", _anthropic),

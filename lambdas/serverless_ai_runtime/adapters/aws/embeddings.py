@@ -1,0 +1,121 @@
+"""Embedding models of Bedrock as `Embedder`s: Titan and Cohere, each in its own form, by InvokeModel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
+
+from serverless_ai_runtime.adapters.aws.service import Service
+from serverless_ai_runtime.core.ports import Deadline
+
+ACTIONS: Final = ("bedrock:InvokeModel",)
+DOCUMENTS, QUESTIONS = "search_document", "search_query"
+"""What texts are for, which Cohere's models want to know."""
+
+_OPERATION: Final = "InvokeModel"
+
+
+class BedrockEmbedder:
+    """A model, or an inference profile of one. Raises `ValueError` for a model or a dimension not known."""
+
+    def __init__(self, service: Service, model: str, dimension: int, purpose: str = DOCUMENTS) -> None:
+        self._service, self._model, self._dimension, self._purpose = service, model, dimension, purpose
+        self._family = _family(model)
+        if dimension not in self._family.dimensions:
+            allowed = ", ".join(map(str, self._family.dimensions))
+            raise ValueError(f"vectors of {model} have {allowed} numbers, not {dimension}")
+
+    @property
+    def model(self) -> str:
+        return self._model
+
+    @property
+    def dimension(self) -> int:
+        return self._dimension
+
+    @property
+    def batch(self) -> int:
+        return self._family.batch
+
+    def embed(self, texts: Sequence[str], deadline: Deadline) -> list[list[float]]:
+        path = f"/model/{quote(self._model, safe='')}/invoke"
+        vectors: list[list[float]] = []
+        for start in range(0, len(texts), self._family.texts):
+            some = texts[start : start + self._family.texts]
+            asked = self._family.ask(some, self._dimension, self._purpose)
+            body = self._service.post_rest(_OPERATION, path, asked, deadline)
+            vectors += self._read(body, len(some))
+        return vectors
+
+    def _read(self, body: Mapping[str, Any], count: int) -> list[list[float]]:
+        try:
+            found = [[float(value) for value in vector] for vector in self._family.read(body)]
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._service.malformed(_OPERATION, f"not an embedding: {error!r}") from None
+        if [len(vector) for vector in found] != [self._dimension] * count:
+            raise self._service.malformed(_OPERATION, f"not {count} vectors of {self._dimension} numbers")
+        return found
+
+
+class _Family(NamedTuple):
+    marks: tuple[str, ...]
+    """What their ids have in them, also those of inference profiles."""
+    dimensions: tuple[int, ...]
+    texts: int
+    """Of one call."""
+    batch: int
+    """Worth embedding before the vectors are stored: who dies in between embeds so many again."""
+    ask: Callable[[Sequence[str], int, str], dict[str, Any]]
+    read: Callable[[Mapping[str, Any]], Any]
+
+
+def _ask_titan(texts: Sequence[str], dimension: int, purpose: str) -> dict[str, Any]:
+    (text,) = texts
+    return {"inputText": text, "dimensions": dimension, "normalize": True}
+
+
+def _read_titan(body: Mapping[str, Any]) -> Any:
+    return [body["embedding"]]
+
+
+def _ask_cohere(texts: Sequence[str], dimension: int, purpose: str) -> dict[str, Any]:
+    return {"texts": list(texts), "input_type": purpose, "embedding_types": ["float"]}
+
+
+def _ask_cohere_v4(texts: Sequence[str], dimension: int, purpose: str) -> dict[str, Any]:
+    return {**_ask_cohere(texts, dimension, purpose), "output_dimension": dimension}
+
+
+def _read_cohere(body: Mapping[str, Any]) -> Any:
+    return body["embeddings"]["float"]
+
+
+_FAMILIES: Final = (
+    _Family(
+        ("amazon.titan-embed-text-v2",),
+        (256, 512, 1024),
+        1,
+        16,
+        _ask_titan,
+        _read_titan,
+    ),
+    _Family(
+        ("cohere.embed-english-v3", "cohere.embed-multilingual-v3"),
+        (1024,),
+        96,
+        96,
+        _ask_cohere,
+        _read_cohere,
+    ),
+    _Family(("cohere.embed-v4",), (256, 512, 1024, 1536), 96, 96, _ask_cohere_v4, _read_cohere),
+)
+"""Forms, dimensions and texts of a call: Bedrock user guide, inference parameters of the models, 2026-11."""
+
+
+def _family(model: str) -> _Family:
+    for family in _FAMILIES:
+        if any(mark in model for mark in family.marks):
+            return family
+    known = ", ".join(mark for family in _FAMILIES for mark in family.marks)
+    raise ValueError(f"{model!r} is not an embedding model known here; known are {known}")
