@@ -55,7 +55,7 @@ class RunningCloud:
         }
 
     def client(self, service: str, credentials: Credentials | None = None) -> Any:
-        """A boto3 client of this cloud; as administrator unless other credentials are given."""
+        """A botocore client of this cloud; as administrator unless other credentials are given."""
         return clients.client(service, self.url, credentials=credentials or ROOT)
 
     def admin(self, method: Literal["GET", "POST", "DELETE"], path: str, body: object = None) -> Any:

@@ -14,18 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from processes import alive
 
 from serverless_ai_local import launch
 from serverless_ai_local.launch import CloudError, RunningCloud
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat")
-    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def eventually(look: Callable[[], bool], within: float = 10.0) -> None:

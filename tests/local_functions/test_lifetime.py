@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from functions_cloud import eventually, start
+from processes import alive
 
 from serverless_ai_local.admin import AdminCall
 
@@ -40,14 +41,6 @@ sys.stdin.readline()
 stop()
 import os; os._exit(0)
 """
-
-
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])

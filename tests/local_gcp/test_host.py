@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from google_local import HERE, Answer, Local, function_inputs, zipped
+from processes import alive
 
 from serverless_ai_local import launch
 from serverless_ai_local.gcp import types
@@ -42,14 +43,6 @@ def instances(local: Local) -> list[dict[str, Any]]:
 
 def lines(local: Local, name: str = "fn") -> list[dict[str, Any]]:
     return local.admin("GET", f"gcp/functions/{name}/logs")["entries"]
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z" if Path("/proc").exists() else True
 
 
 def test_nothing_runs_until_somebody_asks_and_then_it_stays_warm(local: Local) -> None:

@@ -1,7 +1,8 @@
-"""What a process was given, as the operating system tells its owner."""
+"""Processes, as the operating system tells their owner of them."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -13,3 +14,13 @@ def environment(pid: int) -> str:
         return kept.read_text()
     command = ["ps", "eww", "-o", "command=", "-p", str(pid)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def alive(pid: int) -> bool:
+    """Whether it runs; one that has ended and was not waited for does not."""
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat")
+        return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):  # the latter: it went between two looks
+        return False

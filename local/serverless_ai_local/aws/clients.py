@@ -1,4 +1,4 @@
-"""boto3 clients of a local cloud."""
+"""botocore clients of a local cloud."""
 
 from __future__ import annotations
 
@@ -27,29 +27,28 @@ def client(service: str, url: str, *, region: str = REGION, credentials: Credent
     """A client of the cloud at `url`; buckets are addressed by path, as an IP address needs."""
     from botocore.config import Config  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
 
-    config = Config(s3={"addressing_style": "path"}, retries={"mode": "standard"})
-    return session(credentials, region).client(service, endpoint_url=url, config=config)
-
-
-def session(credentials: Credentials, region: str) -> Any:
-    """A boto3 session. All share one reader of botocore's data: reading it costs more than the calls."""
-    import boto3  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs] - 0.2 s that stopping a cloud does not need
-    import botocore.session  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
-
-    core: Any = botocore.session.Session()
-    core.register_component("data_loader", models())
-    return boto3.Session(
+    return session().create_client(
+        service,
+        region_name=region,
+        endpoint_url=url,
         aws_access_key_id=credentials.access_key,
         aws_secret_access_key=credentials.secret_key,
         aws_session_token=credentials.token or None,
-        region_name=region,
-        botocore_session=core,
+        config=Config(s3={"addressing_style": "path"}, retries={"mode": "standard"}),
     )
 
 
+def session() -> Any:
+    """A session of botocore. All share one reader of its data: reading it costs more than the calls."""
+    import botocore.session  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs] - 0.2 s that stopping a cloud does not need
+
+    made: Any = botocore.session.Session()
+    made.register_component("data_loader", _reader())
+    return made
+
+
 @cache
-def models() -> Any:
-    """What reads botocore's models of the services, each once."""
+def _reader() -> Any:
     from botocore.loaders import create_loader  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
     return create_loader()

@@ -24,7 +24,7 @@ class Context:
     """What a provider may use: SDK clients that talk to the local services as administrator."""
 
     client: Callable[[str], Any]
-    """`client("lambda")`: a boto3 client of this region and endpoint."""
+    """`client("lambda")`: a botocore client of this region and endpoint."""
     account: str
     region: str
     stack: str

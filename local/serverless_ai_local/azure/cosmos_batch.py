@@ -26,7 +26,7 @@ class Operation(NamedTuple):
         return _KINDS[self.kind][0]
 
 
-class Failed(Exception):
+class _Failed(Exception):
     """Operation `index` could not be done."""
 
     def __init__(self, index: int, status: int) -> None:
@@ -59,14 +59,14 @@ def run(
                     check(one.body)
                 status, item = _KINDS[one.kind][1](items, partition, one)
             except ItemError as error:
-                raise Failed(index, error.status) from None
+                raise _Failed(index, error.status) from None
             written = {"eTag": item["_etag"], "resourceBody": item} if item else {}
             results.append({"statusCode": status, "requestCharge": 1.0, **written})
         return results
 
     try:
         return items.together(partition, [one.id for one in batch], work)
-    except Failed as failed:
+    except _Failed as failed:
         statuses = [FAILED_DEPENDENCY] * len(batch)
         statuses[failed.index] = failed.status
         return [{"statusCode": status, "requestCharge": 0.0} for status in statuses]
@@ -118,8 +118,6 @@ def _delete(items: Items, partition: Partition, one: Operation) -> _Result:
 
 
 def _patch(items: Items, partition: Partition, one: Operation) -> _Result:
-    if not is_list(one.body.get("operations")):
-        raise ItemError(400, "a patch has operations")
     return 200, items.patch(partition, one.id, one.body, one.if_match)
 
 

@@ -20,30 +20,18 @@ class BedrockEmbedder:
     """A model, or an inference profile of one. Raises `ValueError` for a model or a dimension not known."""
 
     def __init__(self, service: Service, model: str, dimension: int, purpose: str = DOCUMENTS) -> None:
-        self._service, self._model, self._dimension, self._purpose = service, model, dimension, purpose
-        self._family = _family(model)
+        self._service, self._purpose, self._family = service, purpose, _family(model)
+        self.model, self.dimension, self.batch = model, dimension, self._family.batch
         if dimension not in self._family.dimensions:
             allowed = ", ".join(map(str, self._family.dimensions))
             raise ValueError(f"vectors of {model} have {allowed} numbers, not {dimension}")
 
-    @property
-    def model(self) -> str:
-        return self._model
-
-    @property
-    def dimension(self) -> int:
-        return self._dimension
-
-    @property
-    def batch(self) -> int:
-        return self._family.batch
-
     def embed(self, texts: Sequence[str], deadline: Deadline) -> list[list[float]]:
-        path = f"/model/{quote(self._model, safe='')}/invoke"
+        path = f"/model/{quote(self.model, safe='')}/invoke"
         vectors: list[list[float]] = []
         for start in range(0, len(texts), self._family.texts):
             some = texts[start : start + self._family.texts]
-            asked = self._family.ask(some, self._dimension, self._purpose)
+            asked = self._family.ask(some, self.dimension, self._purpose)
             body = self._service.post_rest(_OPERATION, path, asked, deadline)
             vectors += self._read(body, len(some))
         return vectors
@@ -53,8 +41,8 @@ class BedrockEmbedder:
             found = [[float(value) for value in vector] for vector in self._family.read(body)]
         except (KeyError, TypeError, ValueError) as error:
             raise self._service.malformed(_OPERATION, f"not an embedding: {error!r}") from None
-        if [len(vector) for vector in found] != [self._dimension] * count:
-            raise self._service.malformed(_OPERATION, f"not {count} vectors of {self._dimension} numbers")
+        if [len(vector) for vector in found] != [self.dimension] * count:
+            raise self._service.malformed(_OPERATION, f"not {count} vectors of {self.dimension} numbers")
         return found
 
 
@@ -93,22 +81,29 @@ def _read_cohere(body: Mapping[str, Any]) -> Any:
 
 _FAMILIES: Final = (
     _Family(
-        ("amazon.titan-embed-text-v2",),
-        (256, 512, 1024),
-        1,
-        16,
-        _ask_titan,
-        _read_titan,
+        marks=("amazon.titan-embed-text-v2",),
+        dimensions=(256, 512, 1024),
+        texts=1,
+        batch=16,
+        ask=_ask_titan,
+        read=_read_titan,
     ),
     _Family(
-        ("cohere.embed-english-v3", "cohere.embed-multilingual-v3"),
-        (1024,),
-        96,
-        96,
-        _ask_cohere,
-        _read_cohere,
+        marks=("cohere.embed-english-v3", "cohere.embed-multilingual-v3"),
+        dimensions=(1024,),
+        texts=96,
+        batch=96,
+        ask=_ask_cohere,
+        read=_read_cohere,
     ),
-    _Family(("cohere.embed-v4",), (256, 512, 1024, 1536), 96, 96, _ask_cohere_v4, _read_cohere),
+    _Family(
+        marks=("cohere.embed-v4",),
+        dimensions=(256, 512, 1024, 1536),
+        texts=96,
+        batch=96,
+        ask=_ask_cohere_v4,
+        read=_read_cohere,
+    ),
 )
 """Forms, dimensions and texts of a call: Bedrock user guide, inference parameters of the models, 2026-11."""
 

@@ -29,8 +29,8 @@ MOST_HITS: Final = 100
 MOST_METADATA_BYTES: Final = 40_000
 MOST_BYTES: Final = 20_000_000
 """Of a request, rounded down; all four: Limitations and restrictions of S3 Vectors, read 2026-11-27."""
-_NUMBER_BYTES: Final = 24
-"""Most that a number and its comma take as JSON."""
+_NUMBER_BYTES: Final = 26
+"""Most that a number, its comma and space take as JSON."""
 _ESCAPED: Final = 6
 """Most bytes that one byte of metadata takes as JSON."""
 
@@ -102,7 +102,7 @@ def _batches(vectors: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any
 
 
 def _most_bytes(vector: Mapping[str, Any]) -> int:
-    text = sum(len(value.encode()) for value in vector["metadata"].values()) + len(vector["key"])
+    text = sum(len(value.encode()) for value in (vector["key"], *vector["metadata"].values()))
     return len(vector["data"]["float32"]) * _NUMBER_BYTES + text * _ESCAPED + 200
 
 

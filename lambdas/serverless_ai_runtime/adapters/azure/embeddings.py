@@ -32,28 +32,17 @@ class FoundryEmbedder:
     """
 
     def __init__(self, service: Service, deployment: str, dimension: int) -> None:
-        self._service, self._deployment, self._dimension = service, deployment, dimension
-
-    @property
-    def model(self) -> str:
-        return self._deployment
-
-    @property
-    def dimension(self) -> int:
-        return self._dimension
-
-    @property
-    def batch(self) -> int:
-        return BATCH
+        self._service = service
+        self.model, self.dimension, self.batch = deployment, dimension, BATCH
 
     def embed(self, texts: Sequence[str], deadline: Deadline) -> list[list[float]]:
         if not texts:  # the service refuses a call without any
             return []
         # In base64 a vector takes a third of its digits' bytes, and is what the service has computed exactly.
         payload = {
-            "model": self._deployment,
+            "model": self.model,
             "input": list(texts),
-            "dimensions": self._dimension,
+            "dimensions": self.dimension,
             "encoding_format": "base64",
         }
         body = self._service.post_json(_OPERATION, _PATH, payload, deadline)
@@ -65,6 +54,6 @@ class FoundryEmbedder:
 
     def _vector(self, one: Mapping[str, Any]) -> list[float]:
         data = b64decode(one["embedding"], validate=True)
-        if len(data) != self._dimension * _FLOAT_BYTES:
-            raise ValueError(f"{len(data)} bytes are not {self._dimension} numbers")
-        return list(unpack(f"<{self._dimension}f", data))
+        if len(data) != self.dimension * _FLOAT_BYTES:
+            raise ValueError(f"{len(data)} bytes are not {self.dimension} numbers")
+        return list(unpack(f"<{self.dimension}f", data))

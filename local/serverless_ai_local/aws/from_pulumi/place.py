@@ -5,13 +5,10 @@ from __future__ import annotations
 import functools
 import json
 import re
-import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
-from botocore.config import Config  # pyright: ignore[reportMissingTypeStubs]
-
-from serverless_ai_local.aws import clients
+from serverless_ai_local.aws.clients import Clients
 from serverless_ai_local.aws.from_pulumi import REGION
 from serverless_ai_local.aws.provider import Context
 from serverless_ai_local.doors.pulumi.clouds import CloudError, Target
@@ -71,7 +68,7 @@ def context_for(target: Target, inputs: Values) -> Context:
     """The place of a resource; its own `region` wins."""
     region = str(inputs.get("region") or target.settings["region"])
     return Context(
-        client=_clients(target.endpoint, region).get,
+        client=lambda service: _clients(target.endpoint).get(service, region),
         account=ACCOUNT,
         region=region,
         stack=target.stack,
@@ -81,24 +78,6 @@ def context_for(target: Target, inputs: Values) -> Context:
     )
 
 
-class _Clients:
-    """boto3 clients by service. Making one is not thread-safe, using one is."""
-
-    def __init__(self, endpoint: str, region: str) -> None:
-        self._endpoint = endpoint
-        self._session = clients.session(clients.ROOT, region)
-        self._made: dict[str, Any] = {}
-        self._lock = threading.Lock()
-
-    def get(self, service: str) -> Any:
-        with self._lock:
-            if service not in self._made:
-                config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 2})
-                made = self._session.client(service, endpoint_url=self._endpoint, config=config)
-                self._made[service] = made
-            return self._made[service]
-
-
 @functools.cache
-def _clients(endpoint: str, region: str) -> _Clients:
-    return _Clients(endpoint, region)
+def _clients(endpoint: str) -> Clients:
+    return Clients(endpoint)

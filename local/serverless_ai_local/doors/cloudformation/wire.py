@@ -11,11 +11,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
-import botocore.session  # pyright: ignore[reportMissingTypeStubs]
 from werkzeug.wrappers import Request, Response
 
 from serverless_ai_local.aws.api import ApiError
-from serverless_ai_local.aws.clients import models
+from serverless_ai_local.aws.clients import session
 from serverless_ai_local.plain import is_mapping
 
 _ILLEGAL_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -28,9 +27,7 @@ Shape = Any
 
 @cache
 def _model(service: str) -> Any:
-    session: Any = botocore.session.Session()
-    session.register_component("data_loader", models())
-    return session.get_service_model(service)
+    return session().get_service_model(service)
 
 
 class QueryService:
