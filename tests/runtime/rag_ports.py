@@ -43,12 +43,19 @@ class ExactStore:
         for one in ids:
             self.entries.pop(one, None)
 
-    def search(self, vector: Sequence[float], most: int, access: Access, deadline: Deadline) -> list[Hit]:
+    def search(
+        self,
+        vector: Sequence[float],
+        most: int,
+        access: Access,
+        deadline: Deadline,
+        documents: Sequence[str] = (),
+    ) -> list[Hit]:
         self.before("search")
         found = [
             Hit(one.id, one.document, one.text, one.heading, _cosine(vector, one.vector))
             for one in self.entries.values()
-            if one.access.tenant == access.tenant
+            if one.access.tenant == access.tenant and (not documents or one.document in documents)
         ]
         return sorted(found, key=lambda hit: -hit.score)[:most]
 

@@ -1,8 +1,8 @@
 """One index of S3 Vectors as a `VectorStore`.
 
-Every search is filtered by the tenant, whose digest is the only metadata that can be filtered by: that kind
-is scarce. Tags are left to whoever asks. Scores are cosine similarities, so the index's distance must be
-`DISTANCE`.
+Every search is filtered by the tenant. Digests of it and of the document are the only metadata that can be
+filtered by: that kind is scarce. Tags are left to whoever asks. Scores are cosine similarities, so the
+index's distance must be `DISTANCE`.
 """
 
 from __future__ import annotations
@@ -54,11 +54,18 @@ class S3Vectors:
         for start in range(0, len(keys), MOST_VECTORS):
             self._post(_DELETE, {"keys": keys[start : start + MOST_VECTORS]}, deadline)
 
-    def search(self, vector: Sequence[float], most: int, access: Access, deadline: Deadline) -> list[Hit]:
+    def search(
+        self,
+        vector: Sequence[float],
+        most: int,
+        access: Access,
+        deadline: Deadline,
+        documents: Sequence[str] = (),
+    ) -> list[Hit]:
         asked = {
             "topK": min(most, MOST_HITS),
             "queryVector": {"float32": list(vector)},
-            "filter": {"tenant": {"$eq": digest(access.tenant)}},
+            "filter": _filter(access, documents),
             "returnMetadata": True,
             "returnDistance": True,
         }
@@ -76,6 +83,7 @@ class S3Vectors:
     def _vector(self, entry: Entry) -> dict[str, Any]:
         metadata = {
             "tenant": digest(entry.access.tenant),
+            "of": digest(entry.document),
             "document": entry.document,
             "text": entry.text,
             **({"heading": entry.heading} if entry.heading else {}),
@@ -85,6 +93,13 @@ class S3Vectors:
             text = f"a chunk of {entry.document} has {size} bytes; at most {MOST_METADATA_BYTES} are allowed"
             raise Refused(self._service.name, _PUT, 0, "TooLarge", text)
         return {"key": entry.id, "data": {"float32": list(entry.vector)}, "metadata": metadata}
+
+
+def _filter(access: Access, documents: Sequence[str]) -> dict[str, Any]:
+    tenant = {"tenant": {"$eq": digest(access.tenant)}}
+    if not documents:
+        return tenant
+    return {"$and": [tenant, {"of": {"$in": [digest(one) for one in documents]}}]}
 
 
 def _batches(vectors: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:

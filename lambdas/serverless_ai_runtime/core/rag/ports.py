@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from serverless_ai_runtime.core.ports import Deadline
+
+MOST_DOCUMENTS: Final = 10
+"""That a search may be narrowed to: every store takes so many values in a filter."""
 
 
 class Access(NamedTuple):
@@ -79,9 +82,35 @@ class VectorStore(Protocol):
         """What is not there is deleted already."""
         ...
 
-    def search(self, vector: Sequence[float], most: int, access: Access, deadline: Deadline) -> list[Hit]:
+    def search(
+        self,
+        vector: Sequence[float],
+        most: int,
+        access: Access,
+        deadline: Deadline,
+        documents: Sequence[str] = (),
+    ) -> list[Hit]:
         """At most `most` chunks of the caller's tenant, the nearest first.
 
         `access.tags` are those that the caller has. Tags may be left to whoever asks, tenants may not.
+        `documents`: of these only, at most `MOST_DOCUMENTS`; none = of any.
+        """
+        ...
+
+
+class KeywordStore(VectorStore, Protocol):
+    """A vector store that also finds chunks by their words."""
+
+    def search_text(
+        self,
+        text: str,
+        most: int,
+        access: Access,
+        deadline: Deadline,
+        documents: Sequence[str] = (),
+    ) -> list[Hit]:
+        """As `search`, the best match first: chunks that hold any of the words of `text`.
+
+        The text is whatever somebody asked: nothing in it is an operator of a query language.
         """
         ...

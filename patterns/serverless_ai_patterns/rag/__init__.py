@@ -1,0 +1,1 @@
+"""Serverless RAG: what a user may set."""
