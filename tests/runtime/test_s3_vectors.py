@@ -19,6 +19,7 @@ from serverless_ai_runtime.adapters.aws.service import Aws, Service
 from serverless_ai_runtime.config import AwsConfig
 from serverless_ai_runtime.core.ports import Deadline, Refused, Throttled, Unavailable
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
+from serverless_ai_runtime.core.records import digest
 from serverless_ai_runtime.http import HttpClient
 
 ARN = "arn:aws:s3vectors:us-east-1:123456789012:bucket/documents/index/chunks"
@@ -70,6 +71,7 @@ def test_an_entry_is_put_with_all_that_a_hit_needs(server: Loopback) -> None:
     [vector] = body["vectors"]
     assert (operation, vector["key"], vector["data"]) == ("PutVectors", "id-0", {"float32": [1, 0]})
     tenant = vector["metadata"].pop("tenant")
+    assert vector["metadata"].pop("of") == digest("bucket/a.txt")
     assert vector["metadata"] == {"document": "bucket/a.txt", "text": HOSTILE, "heading": "Heading"}
     assert set(vector["metadata"]) == set(s3_vectors.NOT_FILTERABLE)
     assert len(tenant) == 64
