@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
 
-from serverless_ai_runtime.core.ports import Deadline
-from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
+from memory_ports import Clock
+
+from serverless_ai_runtime.core.event_pipeline.ports import Unprocessable
+from serverless_ai_runtime.core.objects import ObjectChanged
+from serverless_ai_runtime.core.ports import Deadline, World
+from serverless_ai_runtime.core.rag.ports import Access, Entry, Found, Hit
+from serverless_ai_runtime.documents import Section
+
+
+def rag_world(clock: Clock) -> World:
+    """Tokens differ in their first digits too, of which keys of chunks are made."""
+    numbers = count(1)
+    return clock.world()._replace(token=lambda: f"{next(numbers):08x}" * 4)
 
 
 class CountingEmbedder:
@@ -58,6 +70,52 @@ class ExactStore:
             if one.access.tenant == access.tenant and (not documents or one.document in documents)
         ]
         return sorted(found, key=lambda hit: -hit.score)[:most]
+
+
+ANYONE = Access()
+
+
+class Shelf:
+    """`Documents` in memory: a document is paragraphs, each a section and a page of its own."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, tuple[str, Access, tuple[str, ...] | Unprocessable]] = {}
+        self.before: Callable[[str], None] = lambda operation: None
+        self._writes = 0
+
+    def put(
+        self,
+        document: str,
+        *paragraphs: str,
+        access: Access = ANYONE,
+        version: str = "",
+    ) -> None:
+        self._writes += 1
+        self.documents[document] = (version or f"v{self._writes}", access, paragraphs)
+
+    def damage(self, document: str) -> None:
+        self._writes += 1
+        error = Unprocessable("damaged_document", "it is damaged")
+        self.documents[document] = (f"v{self._writes}", Access(), error)
+
+    def remove(self, document: str) -> None:
+        self.documents.pop(document, None)
+
+    def look(self, document: str, deadline: Deadline) -> Found | None:
+        self.before("look")
+        there = self.documents.get(document)
+        if there is None:
+            return None
+
+        def read(deadline: Deadline) -> Iterable[Section]:
+            self.before("read")
+            if self.documents.get(document) is not there:
+                raise ObjectChanged(document)
+            if isinstance(there[2], Unprocessable):
+                raise there[2]
+            return [Section(one, number) for number, one in enumerate(there[2], 1)]
+
+        return Found(there[0], there[1], read)
 
 
 def _letters(text: str) -> list[float]:

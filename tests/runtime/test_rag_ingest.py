@@ -1,4 +1,4 @@
-"""Ingestion: the newest version, whole or not at all, whatever comes twice, too late or dies in between."""
+"""Ingestion: what is in the bucket, whole or not at all, whatever comes twice, too late or dies."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_ports import Clock, MemoryStore
-from rag_ports import CountingEmbedder, ExactStore
+from rag_ports import CountingEmbedder, ExactStore, Shelf, rag_world
 
 from serverless_ai_runtime.core.event_pipeline.ports import Unprocessable
-from serverless_ai_runtime.core.ports import VersionConflict
+from serverless_ai_runtime.core.ports import Deadline, Refused
 from serverless_ai_runtime.core.rag.chunks import Sizes
 from serverless_ai_runtime.core.rag.index import Index
 from serverless_ai_runtime.core.rag.ingest import Ingested, Ingestion
-from serverless_ai_runtime.core.rag.manifests import MOST_CHUNKS, Manifests, entry_id
-from serverless_ai_runtime.core.rag.ports import Access, DocumentEvent
-from serverless_ai_runtime.documents import Section
+from serverless_ai_runtime.core.rag.manifests import EMPTY_KEPT_S, MOST_CHUNKS, Manifests, entry_id
+from serverless_ai_runtime.core.rag.ports import Access
 
 SIZES = Sizes(most=40, overlap=0)
 DOCUMENT = "docs/a.md"
 ANYONE = Access()
 
 
-class Died(Exception):
+class Died(BaseException):
     """The function was killed."""
 
 
@@ -34,20 +33,21 @@ class World:
     def __init__(self) -> None:
         self.clock = Clock()
         self.records = MemoryStore(self.clock)
-        self.embedder, self.store = CountingEmbedder(), ExactStore()
-        self.manifests = Manifests(self.records, "i1")
-        self.ingestion = Ingestion(
-            Index(self.embedder, self.store, self.manifests, self.clock.world()), SIZES
-        )
+        self.embedder, self.store, self.shelf = CountingEmbedder(), ExactStore(), Shelf()
+        world = rag_world(self.clock)
+        self.manifests = Manifests(self.records, "i1", world)
+        self.ingestion = Ingestion(Index(self.embedder, self.store, self.manifests, world), self.shelf, SIZES)
 
-    def put(
-        self, order: int, *paragraphs: str, document: str = DOCUMENT, access: Access = ANYONE
-    ) -> Ingested:
-        event = DocumentEvent(document, f"v{order}", f"{order:09}", access)
-        return self.ingestion.put(event, [Section(one) for one in paragraphs], self.clock.deadline(60))
+    def settle(self, document: str = DOCUMENT) -> Ingested | Exception:
+        return self.ingestion.settle([document], self.clock.deadline(60))[document]
 
-    def delete(self, order: int, document: str = DOCUMENT) -> Ingested:
-        return self.ingestion.delete(DocumentEvent(document, "", f"{order:09}"), self.clock.deadline(60))
+    def put(self, *paragraphs: str, document: str = DOCUMENT, access: Access = ANYONE) -> Any:
+        self.shelf.put(document, *paragraphs, access=access)
+        return self.settle(document)
+
+    def delete(self, document: str = DOCUMENT) -> Any:
+        self.shelf.remove(document)
+        return self.settle(document)
 
     def seen(self, document: str = DOCUMENT) -> list[str]:
         """What readers see: what is in the store and in the manifest."""
@@ -80,80 +80,170 @@ class World:
 
 def test_a_document_is_chunks_that_readers_see() -> None:
     world = World()
-    assert world.put(1, "The lamp.", "The tide.") == Ingested("done", 2, 2, 0)
+    assert world.put("The lamp.", "The tide.") == Ingested("done", 2, 2, 0)
     assert world.seen() == ["The lamp.", "The tide."]
 
 
 def test_only_what_is_new_is_embedded_and_what_is_old_is_gone() -> None:
     world = World()
-    world.put(1, "The lamp.", "The tide.", "The bell.")
-    assert world.put(2, "The lamp.", "The wind.", "The bell.") == Ingested("done", 3, 1, 1)
+    world.put("The lamp.", "The tide.", "The bell.")
+    assert world.put("The lamp.", "The wind.", "The bell.") == Ingested("done", 3, 1, 1)
     assert world.embedder.texts[-1:] == ["The wind."]
     assert world.seen() == ["The lamp.", "The wind.", "The bell."]
     assert world.stored() == ["The bell.", "The lamp.", "The wind."]
 
 
-def test_a_version_that_comes_again_embeds_nothing_and_an_older_one_changes_nothing() -> None:
+def test_events_that_come_again_or_late_embed_nothing_and_change_nothing() -> None:
     world = World()
-    world.put(2, "New.")
-    assert world.put(2, "New.").outcome == "unchanged"
-    assert world.put(1, "Old.").outcome == "superseded"
-    assert (world.seen(), world.embedder.texts) == (["New."], ["New."])
+    world.put("New.")
+    writes = dict(world.records.records)
+    assert [world.settle() for _ in range(3)] == [Ingested("unchanged", 1, 0, 0)] * 3
+    assert (world.seen(), world.embedder.texts, world.records.records) == (["New."], ["New."], writes)
 
 
-def test_a_deletion_is_a_version_and_what_is_older_stays_out() -> None:
+def test_what_is_deleted_is_gone_and_what_comes_back_is_there() -> None:
     world = World()
-    world.put(1, "Here.")
-    assert world.delete(3).removed == 1
-    assert world.put(2, "Late.").outcome == "superseded"
+    world.put("Here.")
+    assert world.delete() == Ingested("removed", 0, 0, 1)
     assert (world.seen(), world.stored()) == ([], [])
-    assert world.put(4, "Back.").outcome == "done"
+    assert world.put("Back.").outcome == "done"
     assert world.seen() == ["Back."]
+
+
+def test_a_document_that_never_was_leaves_nothing() -> None:
+    world = World()
+    assert world.delete() == Ingested("absent")
+    assert (world.records.records, world.store.entries) == ({}, {})
+
+
+def test_the_record_of_a_document_that_is_gone_goes_too() -> None:
+    world = World()
+    world.put("Here.")
+    world.delete()
+    world.clock.now += 2 * EMPTY_KEPT_S
+    assert world.manifests.get(DOCUMENT, world.clock.deadline(9)).stored is None
+    assert world.settle() == Ingested("absent")
+
+
+def test_a_document_that_can_no_longer_be_read_is_seen_no_more_and_tried_again() -> None:
+    world = World()
+    world.put("Fine.")
+    world.shelf.damage(DOCUMENT)
+    for _ in range(2):
+        outcome = world.settle()
+        assert isinstance(outcome, Unprocessable)
+        assert outcome.code == "damaged_document"
+        assert (world.seen(), world.stored()) == ([], [])
+    assert world.put("Mended.").outcome == "done"
+
+
+def test_a_document_that_changes_while_it_is_read_is_read_again() -> None:
+    world = World()
+    world.shelf.put(DOCUMENT, "First.")
+    changes = iter(["Second.", "Third."])
+
+    def change(operation: str) -> None:
+        text = next(changes, None) if operation == "read" else None
+        if text:
+            world.shelf.put(DOCUMENT, text)
+
+    world.shelf.before = change
+    assert world.settle() == Ingested("done", 1, 1, 0)
+    assert (world.seen(), world.stored()) == (["Third."], ["Third."])
+
+
+def test_a_change_that_comes_while_the_old_version_is_written_wins() -> None:
+    world = World()
+    world.shelf.put(DOCUMENT, "Old.")
+    busy = [True]
+
+    def meanwhile(operation: str) -> None:
+        if operation == "upsert" and busy[0]:
+            busy[0] = False
+            world.put("New.")
+
+    world.store.before = meanwhile
+    assert world.settle() == Ingested("unchanged", 1, 0, 0)
+    assert (world.seen(), world.stored()) == (["New."], ["New."])
 
 
 def test_two_documents_with_the_same_text_do_not_share_it() -> None:
     world = World()
-    world.put(1, "Same.", document="a")
-    world.put(1, "Same.", document="b")
-    world.delete(2, document="a")
+    world.put("Same.", document="a")
+    world.put("Same.", document="b")
+    world.delete(document="a")
     assert (world.seen("a"), world.seen("b")) == ([], ["Same."])
 
 
 def test_a_change_of_access_writes_every_chunk_anew_and_leaves_no_other() -> None:
     world = World()
-    world.put(1, "Secret.", access=Access("one"))
-    world.put(2, "Secret.", access=Access("two", frozenset({"board"})))
+    world.shelf.put(DOCUMENT, "Secret.", access=Access("one"), version="same")
+    world.settle()
+    world.shelf.put(DOCUMENT, "Secret.", access=Access("two", frozenset({"board"})), version="same")
+    assert world.settle() == Ingested("done", 1, 1, 1)
     (entry,) = world.store.entries.values()
     assert entry.access == Access("two", frozenset({"board"}))
 
 
 def test_500_documents_of_which_one_in_a_hundred_changed_embed_only_what_changed() -> None:
     world = World()
-    written = {f"d{number}": [f"Part {part} of {number}." for part in range(4)] for number in range(500)}
+    names = [f"d{number}" for number in range(500)]
+    written = {name: [f"Part {part} of {name}." for part in range(4)] for name in names}
+
+    def ingest() -> None:
+        outcomes = world.ingestion.settle(names, world.clock.deadline(60))
+        assert all(isinstance(one, Ingested) for one in outcomes.values())
+
     for name, parts in written.items():
-        world.put(1, *parts, document=name)
+        world.shelf.put(name, *parts)
+    ingest()
+    assert len(world.embedder.texts) == 2000
     world.embedder.texts.clear()
+    ingest()
     for name, parts in written.items():
-        world.put(2, *parts, document=name)
-    assert world.embedder.texts == []
-    for number in range(0, 500, 100):
-        written[f"d{number}"][2] = f"Changed in {number}."
-    for name, parts in written.items():
-        world.put(3, *parts, document=name)
-    assert sorted(world.embedder.texts) == [f"Changed in {number}." for number in range(0, 500, 100)]
+        world.shelf.put(name, *parts)
+    ingest()
+    assert world.embedder.texts == [], "neither the same version nor the same text is embedded again"
+    world.embedder.calls = 0
+    changed = names[::100]
+    for name in changed:
+        world.shelf.put(name, *written[name][:2], f"Changed in {name}.", *written[name][3:])
+    ingest()
+    assert world.embedder.texts == [f"Changed in {name}." for name in changed]
+    assert world.embedder.calls == 1, "documents that are settled together share a call"
 
 
 def test_chunks_are_embedded_in_as_few_calls_as_the_provider_allows() -> None:
     world = World()
-    world.put(1, *[f"Paragraph {number}." for number in range(40)])
+    world.put(*[f"Paragraph {number}." for number in range(40)])
     assert world.embedder.calls == 3
+    assert world.seen() == [f"Paragraph {number}." for number in range(40)]
 
 
-def test_a_document_of_too_many_chunks_is_refused_before_anything_is_written() -> None:
+def test_one_document_that_the_provider_refuses_takes_none_with_it() -> None:
     world = World()
-    with pytest.raises(Unprocessable, match=f"at most {MOST_CHUNKS} are allowed"):
-        world.put(1, *[f"Paragraph {number}." for number in range(MOST_CHUNKS + 1)])
-    assert (world.store.entries, world.records.records) == ({}, {})
+    for name in ("a", "b", "c"):
+        world.shelf.put(name, f"Text of {name}.")
+
+    embed = world.embedder.embed
+
+    def picky(texts: Sequence[str], deadline: Deadline) -> list[list[float]]:
+        if any("of b" in text for text in texts):
+            raise Refused("Model", "Embed", 400, "ValidationException", "not this")
+        return embed(texts, deadline)
+
+    world.embedder.embed = picky
+    outcomes = world.ingestion.settle(["a", "b", "c"], world.clock.deadline(60))
+    assert isinstance(outcomes["b"], Refused)
+    assert [world.seen(name) for name in ("a", "b", "c")] == [["Text of a."], [], ["Text of c."]]
+
+
+def test_a_document_of_too_many_chunks_is_refused_and_nothing_of_it_is_embedded() -> None:
+    world = World()
+    outcome = world.put(*[f"Paragraph {number}." for number in range(MOST_CHUNKS + 1)])
+    assert isinstance(outcome, Unprocessable)
+    assert f"at most {MOST_CHUNKS} are allowed" in str(outcome)
+    assert (world.store.entries, world.embedder.texts) == ({}, [])
 
 
 def test_the_largest_document_and_the_one_that_replaces_it_fit_into_a_record() -> None:
@@ -167,7 +257,7 @@ def test_the_largest_document_and_the_one_that_replaces_it_fit_into_a_record() -
 
     world.records.before = weigh
     for order in (1, 2, 3):
-        world.put(order, *[f"Paragraph {number} of {order}." for number in range(MOST_CHUNKS)])
+        world.put(*[f"Paragraph {number} of {order}." for number in range(MOST_CHUNKS)])
     assert largest[0] <= MAX_RECORD_BYTES
 
 
@@ -178,49 +268,46 @@ VERSIONS = [("The lamp.", "The tide."), ("The lamp.", "The wind."), (), ("The be
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), min_size=1, max_size=8),
 )
-def test_whatever_dies_where_and_comes_again_the_newest_version_is_whole(
-    deliveries: Sequence[tuple[int, int]],
-) -> None:
-    """Each delivery of a version (by number) dies at a call (0: it does not); then each comes once more."""
+def test_whatever_dies_where_the_next_delivery_completes_it(deliveries: Sequence[tuple[int, int]]) -> None:
+    """Each delivery finds a version (by number) and dies at a call (0: it does not); then one comes again."""
     world = World()
-    newest = max(version for version, _ in deliveries)
-    for version, dies_at in (*deliveries, *((version, 0) for version, _ in deliveries)):
+    for version, dies_at in deliveries:
         world.live()
         before = world.seen()
+        if VERSIONS[version]:
+            world.shelf.put(DOCUMENT, *VERSIONS[version])
+        else:
+            world.shelf.remove(DOCUMENT)
         if dies_at:
             world.die_at(dies_at)
         try:
-            if VERSIONS[version]:
-                world.put(version + 1, *VERSIONS[version])
-            else:
-                world.delete(version + 1)
+            world.settle()
         except Died:
             world.live()
-            seen = world.seen()
-            assert seen in (before, list(VERSIONS[version])), "never half a document"
-    assert world.seen() == list(VERSIONS[newest])
-    assert world.stored() == sorted(VERSIONS[newest]), "nothing is left behind"
+            assert world.seen() in (before, list(VERSIONS[version])), "never half a document"
+    world.live()
+    world.settle()
+    last = VERSIONS[deliveries[-1][0]]
+    assert world.seen() == list(last)
+    assert world.stored() == sorted(last), "nothing is left behind"
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_versions_that_are_worked_on_at_the_same_time_end_as_the_newest(seed: int) -> None:
+def test_versions_that_are_worked_on_at_the_same_time_end_as_what_is_there(seed: int) -> None:
     world = World()
 
-    def work(order: int) -> None:
-        for _ in range(3):
-            try:
-                world.put(order, f"Version {order}.", "Common.")
-            except VersionConflict:
-                continue
-            return
+    def work(number: int) -> None:
+        world.shelf.put(DOCUMENT, f"Version {number}.", "Common.")
+        world.settle()
 
-    threads = [threading.Thread(target=work, args=(order,)) for order in range(1, 7)]
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(1, 7)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    world.put(6, "Version 6.", "Common.")
-    assert world.seen() == ["Version 6.", "Common."]
+    world.settle()
+    assert world.seen() == list(world.shelf.documents[DOCUMENT][2])
+    assert world.stored() == sorted(world.seen())
 
 
 def test_every_change_makes_what_is_cached_of_the_tenant_old_and_repetitions_do_not() -> None:
@@ -229,13 +316,13 @@ def test_every_change_makes_what_is_cached_of_the_tenant_old_and_repetitions_do_
     def epoch(tenant: str) -> str:
         return world.manifests.epoch(tenant, world.clock.deadline(9))
 
-    world.put(1, "A.", access=Access("one"))
+    world.put("A.", access=Access("one"))
     seen = [epoch("one")]
-    world.put(1, "A.", access=Access("one"))
+    world.settle()
     assert epoch("one") == seen[0]
-    world.put(2, "B.", access=Access("one"))
+    world.put("B.", access=Access("one"))
     seen.append(epoch("one"))
     assert epoch("two") == ""
-    world.put(3, "B.", access=Access("two"))
+    world.put("B.", access=Access("two"))
     seen += [epoch("two"), epoch("one")]
     assert len(set(seen)) == 4, "the tenant that has lost it is told too"

@@ -70,3 +70,11 @@ class ObjectStore(Protocol):
         told as a conflict: the caller looks again.
         """
         ...
+
+
+class ListableStore(ObjectStore, Protocol):
+    """An object store whose keys can be gone through, for repairs."""
+
+    def keys(self, container: str, after: str, most: int, deadline: Deadline) -> tuple[list[str], str]:
+        """At most `most` keys, and where to go on; both as in `ScannableStore.scan`."""
+        ...

@@ -168,6 +168,18 @@ class KeyValueStore(Protocol):
         ...
 
 
+class ScannableStore(KeyValueStore, Protocol):
+    """A store whose records can be gone through, for repairs."""
+
+    def scan(self, prefix: str, after: str, most: int, deadline: Deadline) -> tuple[list[Record], str]:
+        """Some records whose key begins with `prefix`, at most `most`, and where to go on.
+
+        `after`: what an earlier call gave to go on from, "" at first. "" at the end; a page may be empty
+        before that. What is written meanwhile may be in it or not.
+        """
+        ...
+
+
 class Publisher(Protocol):
     def publish(self, body: Mapping[str, Any], deadline: Deadline) -> None:
         """Send one message to the destination."""

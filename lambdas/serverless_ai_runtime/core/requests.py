@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, cast
 
 from serverless_ai_runtime.core.replies import Rejection
@@ -27,19 +28,16 @@ class ChatRequest(NamedTuple):
 
 def parse_chat(body: bytes) -> ChatRequest:
     """The request in `body`; raises `InvalidRequest`."""
-    fields = _json_object(body)
-    for name in fields:
-        if name not in FIELDS:
-            raise InvalidRequest(_shown(name), f"unknown field {_shown(name)}; allowed: {', '.join(FIELDS)}")
+    fields = json_fields(body, FIELDS, '{"message": "Hello"}')
     if "message" not in fields:
         raise InvalidRequest("message", f"message is missing; it must be a string of {_MESSAGE}")
-    return ChatRequest(check_message(fields["message"]), _session_id(fields.get("session_id")))
+    return ChatRequest(check_message(fields["message"]), session_id(fields.get("session_id")))
 
 
 def check_message(message: object) -> str:
     """A message that a model can be asked; raises `InvalidRequest`."""
     if not isinstance(message, str):
-        raise InvalidRequest("message", f"message must be a string, got {_kind(message)}")
+        raise InvalidRequest("message", f"message must be a string, got {kind_of(message)}")
     if not message.strip():
         raise InvalidRequest(
             "message", f"message is empty; it must be a string of {_MESSAGE}, not only white space"
@@ -58,11 +56,12 @@ def check_message(message: object) -> str:
 _MESSAGE: Final = f"1 to {MAX_MESSAGE_CHARS} characters"
 
 
-def _session_id(value: object) -> str | None:
+def session_id(value: object) -> str | None:
+    """Of an earlier answer, or None to begin a session; raises `InvalidRequest`."""
     if value is None:
         return None
     if not isinstance(value, str):
-        raise InvalidRequest("session_id", f"session_id must be a string, got {_kind(value)}")
+        raise InvalidRequest("session_id", f"session_id must be a string, got {kind_of(value)}")
     if len(value) != SESSION_ID_CHARS or value.strip("0123456789abcdef"):
         allowed = (
             f"the {SESSION_ID_CHARS} hexadecimal digits of an earlier answer, or left out to begin a session"
@@ -71,7 +70,16 @@ def _session_id(value: object) -> str | None:
     return value
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def json_fields(body: bytes, allowed: Sequence[str], example: str) -> dict[str, Any]:
+    """The JSON object in `body`, which has no other fields than those allowed; raises `InvalidRequest`."""
+    fields = _json_object(body, example)
+    for name in fields:
+        if name not in allowed:
+            raise InvalidRequest(shown(name), f"unknown field {shown(name)}; allowed: {', '.join(allowed)}")
+    return fields
+
+
+def _json_object(body: bytes, example: str) -> dict[str, Any]:
     if len(body) > MAX_BODY_BYTES:
         raise InvalidRequest("body", f"body has {len(body)} bytes; at most {MAX_BODY_BYTES} are allowed")
     try:
@@ -81,9 +89,9 @@ def _json_object(body: bytes) -> dict[str, Any]:
     try:
         value: object = json.loads(text, object_pairs_hook=_no_repeats)
     except (ValueError, RecursionError):  # malformed, absurdly long numbers, absurdly deep nesting
-        raise InvalidRequest("body", 'body must be JSON, e.g. {"message": "Hello"}') from None
+        raise InvalidRequest("body", f"body must be JSON, e.g. {example}") from None
     if not isinstance(value, dict):
-        raise InvalidRequest("body", f"body must be a JSON object, got {_kind(value)}")
+        raise InvalidRequest("body", f"body must be a JSON object, got {kind_of(value)}")
     return cast("dict[str, Any]", value)
 
 
@@ -91,17 +99,18 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in pairs:
         if name in fields:
-            raise InvalidRequest(_shown(name), f"field {_shown(name)} is given twice")
+            raise InvalidRequest(shown(name), f"field {shown(name)} is given twice")
         fields[name] = value
     return fields
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """A name from outside, short and printable: it goes into replies and logs."""
     return ascii(name[:40])[1:-1] or "(empty)"
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
+    """What JSON calls it."""
     if value is None:
         return "null"
     if isinstance(value, bool):

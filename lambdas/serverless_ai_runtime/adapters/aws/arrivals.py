@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from serverless_ai_runtime.adapters.aws.sqs import REASON
 from serverless_ai_runtime.adapters.messages import message, parsed
-from serverless_ai_runtime.core.event_pipeline.ports import MESSAGE, OBJECT, Delivery, Item, JobNews
+from serverless_ai_runtime.core.event_pipeline.ports import MESSAGE, OBJECT, Delivery, Gone, Item, JobNews
 from serverless_ai_runtime.core.objects import ObjectRef
 from serverless_ai_runtime.edge import UnknownEventError, event_message
 
@@ -32,7 +32,7 @@ def delivery(record: Mapping[str, Any], uploads: str) -> Delivery:
     )
 
 
-def _news(body: str, message_id: str, uploads: str) -> Item | JobNews:
+def _news(body: str, message_id: str, uploads: str) -> Item | Gone | JobNews:
     """What a message says. Text that is no JSON object is an item as it stands."""
     value = parsed(body)
     if value is None:
@@ -48,12 +48,14 @@ def _news(body: str, message_id: str, uploads: str) -> Item | JobNews:
     return message(value, message_id, "queue", uploads)
 
 
-def _event(event: Mapping[str, Any]) -> Item | JobNews:
+def _event(event: Mapping[str, Any]) -> Item | Gone | JobNews:
     """An event of EventBridge."""
     kind, detail = (event.get("source"), event["detail-type"]), event["detail"]
     try:
         if kind == ("aws.s3", "Object Created"):
             return _uploaded(detail)
+        if kind == ("aws.s3", "Object Deleted"):
+            return Gone(ObjectRef(str(detail["bucket"]["name"]), str(detail["object"]["key"])))
         if kind == ("aws.transcribe", "Transcribe Job State Change"):
             name = str(detail["TranscriptionJobName"])
             failed = detail["TranscriptionJobStatus"] == "FAILED"
@@ -78,7 +80,7 @@ def _uploaded(detail: Mapping[str, Any]) -> Item:
     )
 
 
-def _notification(envelope: Mapping[str, Any]) -> Item | JobNews:
+def _notification(envelope: Mapping[str, Any]) -> Item | Gone | JobNews:
     """A message of a topic; Textract tells the end of a job this way."""
     text, topic_id = str(envelope.get("Message", "")), str(envelope.get("MessageId", ""))
     value = parsed(text)

@@ -16,6 +16,7 @@ from serverless_ai_runtime.adapters.aws.service import Service
 from serverless_ai_runtime.core.ports import Deadline, LimitReached, Record, VersionConflict
 
 ACTIONS: Final = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+SCAN_ACTIONS: Final = ("dynamodb:Scan",)
 KEY: Final = "pk"
 EXPIRES: Final = "expires_at"
 
@@ -42,7 +43,7 @@ class DynamoDbStore:
         if not item or self._expired(item):
             return None
         try:
-            return Record(json.loads(item[_VALUE]["S"]), item[_VERSION]["S"])
+            return _record(item)
         except (KeyError, TypeError, ValueError):
             raise self._service.malformed("GetItem", f"item {key} is not a record of ours") from None
 
@@ -94,6 +95,25 @@ class DynamoDbStore:
             raise LimitReached(key) from None
         return int(response["Attributes"][_COUNT]["N"])
 
+    def scan(self, prefix: str, after: str, most: int, deadline: Deadline) -> tuple[list[Record], str]:
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "Limit": most,
+            "ConsistentRead": True,
+            "FilterExpression": "begins_with(#key, :prefix)",
+            "ExpressionAttributeNames": {"#key": KEY},
+            "ExpressionAttributeValues": {":prefix": {"S": prefix}},
+        }
+        if after:
+            request["ExclusiveStartKey"] = {KEY: {"S": after}}
+        page = self._call("Scan", request, deadline)
+        try:
+            more = page["LastEvaluatedKey"][KEY]["S"] if page.get("LastEvaluatedKey") else ""
+            found = [_record(item) for item in page["Items"] if not self._expired(item)]
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._service.malformed("Scan", f"not records of ours: {error!r}") from None
+        return found, more
+
     def _call(
         self, operation: str, request: Mapping[str, Any], deadline: Deadline, *, repeatable: bool = True
     ) -> dict[str, Any]:
@@ -104,6 +124,10 @@ class DynamoDbStore:
 
     def _now(self) -> int:
         return int(self._service.aws.world.now())
+
+
+def _record(item: Mapping[str, Any]) -> Record:
+    return Record(json.loads(item[_VALUE]["S"]), item[_VERSION]["S"])
 
 
 def _expiry(expires_at: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Final, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus, urlencode
 
 from serverless_ai_runtime.adapters.aws.errors import classify
 from serverless_ai_runtime.adapters.aws.service import Aws
@@ -25,11 +25,13 @@ from serverless_ai_runtime.http import Request, Response
 READ_ACTIONS: Final = ("s3:GetObject",)
 WRITE_ACTIONS: Final = ("s3:GetObject", "s3:PutObject")
 LIST_ACTIONS: Final = ("s3:ListBucket",)
-"""Without it S3 answers 403 and not 404 for an object that is not there."""
+"""Without it S3 answers 403 and not 404 for an object that is not there. `keys` needs it too."""
 
 _EMPTY: Final = sha256(b"").hexdigest()
 _META: Final = "x-amz-meta-"
 _CHANGED: Final = (409, 412)
+_KEY: Final = re.compile(rb"<Key>(.*?)</Key>", re.DOTALL)
+_MORE: Final = b"<IsTruncated>true</IsTruncated>"
 _FIELD: Final = re.compile(rb"<(Code|Message)>(.*?)</\1>", re.DOTALL)
 
 
@@ -114,10 +116,30 @@ class S3Objects:
                 raise VersionConflict(ref.key) from None
             raise
 
+    def keys(self, container: str, after: str, most: int, deadline: Deadline) -> tuple[list[str], str]:
+        """Keys come in the order of their UTF-8 bytes."""
+        query = {"list-type": "2", "encoding-type": "url", "max-keys": str(most)}
+        if after:
+            query["start-after"] = after
+        ref = ObjectRef(container, "")
+        request = self._request(
+            "ListObjectsV2", "GET", ref, {}, b"", query="?" + urlencode(query, quote_via=quote)
+        )
+        body = self._aws.http.send(request, _judge("ListObjectsV2"), deadline).body
+        found = [unquote_plus(key.decode()) for key in _KEY.findall(body)]
+        return found, found[-1] if found and _MORE in body else ""
+
     def _request(
-        self, operation: str, method: str, ref: ObjectRef, headers: Mapping[str, str], body: bytes
+        self,
+        operation: str,
+        method: str,
+        ref: ObjectRef,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        query: str = "",
     ) -> Request:
-        url = self._endpoint.url(ref)
+        url = self._endpoint.url(ref) + query
         digest = sha256(body).hexdigest() if body else _EMPTY
 
         def signed() -> dict[str, str]:

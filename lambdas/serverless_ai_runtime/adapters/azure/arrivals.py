@@ -8,11 +8,12 @@ from typing import Any, Final, NamedTuple, cast
 
 from serverless_ai_runtime.adapters.azure.queue import Received, unpacked
 from serverless_ai_runtime.adapters.messages import message, parsed
-from serverless_ai_runtime.core.event_pipeline.ports import MESSAGE, OBJECT, Delivery, Item, JobNews
+from serverless_ai_runtime.core.event_pipeline.ports import MESSAGE, OBJECT, Delivery, Gone, Item, JobNews
 from serverless_ai_runtime.core.objects import ObjectRef
 from serverless_ai_runtime.edge import UnknownEventError, event_message
 
 BLOB_CREATED: Final = "Microsoft.Storage.BlobCreated"
+BLOB_DELETED: Final = "Microsoft.Storage.BlobDeleted"
 TELEMETRY: Final = "Microsoft.Devices.DeviceTelemetry"
 ATTRIBUTES: Final = "attributes"
 """In the data of an event: by what a topic that several pipelines share tells whose it is."""
@@ -58,7 +59,7 @@ def _letter(text: str) -> tuple[str, str] | None:
         return None
 
 
-def _news(body: str, message_id: str, uploads: str) -> Item | JobNews:
+def _news(body: str, message_id: str, uploads: str) -> Item | Gone | JobNews:
     """What a message says. Text that is no JSON object is an item as it stands."""
     value = parsed(body)
     if value is None:
@@ -83,10 +84,12 @@ def _event(value: Mapping[str, Any]) -> _Event | None:
     return None
 
 
-def _item(event: _Event) -> Item:
+def _item(event: _Event) -> Item | Gone:
     try:
         if event.type == BLOB_CREATED:
             return _uploaded(event)
+        if event.type == BLOB_DELETED:
+            return Gone(_ref(event))
         if event.type == TELEMETRY:
             return Item(MESSAGE, event.id, "device", text=_telemetry(event.data))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -103,10 +106,7 @@ def _fields(data: object) -> dict[str, Any]:
 
 def _uploaded(event: _Event) -> Item:
     """A sequencer is made to be compared as text."""
-    place, found, key = event.subject.partition(_BLOBS)
-    if not found or not place.startswith(_CONTAINERS):
-        raise ValueError(f"a subject like {_CONTAINERS}C{_BLOBS}KEY; it is {event.subject!r}")
-    ref = ObjectRef(place.removeprefix(_CONTAINERS), key)
+    ref = _ref(event)
     return Item(
         OBJECT,
         f"{ref.container}/{ref.key}",
@@ -116,6 +116,13 @@ def _uploaded(event: _Event) -> Item:
         ref,
         int(event.data.get("contentLength", 0)),
     )
+
+
+def _ref(event: _Event) -> ObjectRef:
+    place, found, key = event.subject.partition(_BLOBS)
+    if not found or not place.startswith(_CONTAINERS):
+        raise ValueError(f"a subject like {_CONTAINERS}C{_BLOBS}KEY; it is {event.subject!r}")
+    return ObjectRef(place.removeprefix(_CONTAINERS), key)
 
 
 def _telemetry(data: Mapping[str, Any]) -> str:

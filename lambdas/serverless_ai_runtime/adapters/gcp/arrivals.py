@@ -14,16 +14,18 @@ from serverless_ai_runtime.adapters.gcp import events
 from serverless_ai_runtime.adapters.gcp.documents import written
 from serverless_ai_runtime.adapters.gcp.protobuf import WireError
 from serverless_ai_runtime.adapters.messages import message, parsed
-from serverless_ai_runtime.core.event_pipeline.ports import MESSAGE, OBJECT, Delivery, Item, JobNews
+from serverless_ai_runtime.core.event_pipeline.ports import MESSAGE, OBJECT, Delivery, Gone, Item, JobNews
 from serverless_ai_runtime.core.objects import ObjectRef
 from serverless_ai_runtime.edge import UnknownEventError, event_message
 
 FINALIZED: Final = "google.cloud.storage.object.v1.finalized"
+DELETED: Final = "google.cloud.storage.object.v1.deleted"
+"""Also of a generation that was written over."""
 WRITTEN: Final = "google.cloud.firestore.document.v1.written"
 AUDIT_LOG: Final = "google.cloud.audit.log.v1.written"
 INGRESS: Final = "/ingress/"
 """Path that events of other senders are delivered to, before the name of their source."""
-UPLOAD, ITEM = "upload", "item"
+UPLOAD, GONE, ITEM = "upload", "gone", "item"
 """The only key of a message of our own."""
 ORDER_DIGITS: Final = 40
 REASON: Final = "reason"
@@ -66,6 +68,15 @@ def from_upload(body: bytes) -> dict[str, Any]:
         raise UnknownEventError(f"an event {FINALIZED} without {error}") from None
 
 
+def from_deletion(body: bytes) -> dict[str, Any]:
+    """A deleted object as a message of our own. Raises `UnknownEventError`."""
+    value = parsed(body.decode("utf-8", "replace")) or {}
+    try:
+        return {GONE: {"bucket": str(value["bucket"]), "name": str(value["name"])}}
+    except KeyError as error:
+        raise UnknownEventError(f"an event {DELETED} without {error}") from None
+
+
 def from_document(body: bytes) -> dict[str, Any] | None:
     """A written document as a message of our own; None for one that was deleted. Raises `UnknownEventError`.
 
@@ -89,12 +100,14 @@ def from_audit_log(event_id: str, body: bytes) -> dict[str, Any]:
     return {ITEM: {"source": "audit", "id": event_id, "text": event_message(value["protoPayload"])}}
 
 
-def _news(pushed: events.Delivery, uploads: str) -> Item | JobNews:
+def _news(pushed: events.Delivery, uploads: str) -> Item | Gone | JobNews:
     value = parsed(pushed.data)
     if value is None:
         return Item(MESSAGE, pushed.id, "queue", text=pushed.data)
     if set(value) == {UPLOAD}:
         return _uploaded(value[UPLOAD])
+    if set(value) == {GONE}:
+        return _gone(value[GONE])
     if set(value) == {ITEM}:
         return _item(value[ITEM])
     if set(value) == {"job", "handle"}:
@@ -110,6 +123,13 @@ def _item(value: Any) -> Item:
         return Item(MESSAGE, str(fields["id"]), str(fields["source"]), text=str(fields["text"]))
     except KeyError as error:
         raise UnknownEventError(f'"{ITEM}" without {error}') from None
+
+
+def _gone(value: Any) -> Gone:
+    try:
+        return Gone(ObjectRef(str(value["bucket"]), str(value["name"])))
+    except (KeyError, TypeError) as error:
+        raise UnknownEventError(f'"{GONE}" without {error}') from None
 
 
 def _uploaded(value: Any) -> Item:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
+from serverless_ai_runtime.core.event_pipeline.failing import LONGEST_RETRY_S, again_after, final
 from serverless_ai_runtime.core.event_pipeline.finishing import Around, Finishing
 from serverless_ai_runtime.core.event_pipeline.ledger import (
     CONDEMNED,
@@ -25,6 +26,7 @@ from serverless_ai_runtime.core.event_pipeline.ledger import (
 )
 from serverless_ai_runtime.core.event_pipeline.ports import (
     Delivery,
+    Gone,
     Item,
     JobNews,
     Outcome,
@@ -39,7 +41,6 @@ from serverless_ai_runtime.core.objects import ObjectChanged, ObjectMissing, Obj
 from serverless_ai_runtime.core.ports import (
     Deadline,
     Journal,
-    ServiceError,
 )
 
 CRASHES: Final = 3
@@ -47,8 +48,6 @@ CRASHES: Final = 3
 KEPT_S: Final = 3.0
 KEPT_SHARE: Final = 0.2
 """Time kept after processing for storing what came out: the smaller of both."""
-FIRST_RETRY_S: Final = 4.0
-LONGEST_RETRY_S: Final = 600.0
 
 
 class _Work(NamedTuple):
@@ -112,6 +111,10 @@ class EventPipeline:
         news = delivery.news
         if isinstance(news, Exception):
             raise Unprocessable("unknown_message", str(news))
+        if isinstance(news, Gone):
+            raise Unprocessable(
+                "unknown_message", f"{news.ref.key} was deleted: this pipeline takes no deletions"
+            )
         if isinstance(news, JobNews):
             self._job_news(delivery, news, deadline, journal)
             return None
@@ -222,7 +225,7 @@ class EventPipeline:
         except Exception as error:
             if not isinstance(error, Unprocessable) and delivery.attempt < self._limits.max_attempts:
                 raise
-            self._bury(began, entry, _final(error), deadline, journal)
+            self._bury(began, entry, final(error), deadline, journal)
 
     def _collect(self, item: Item, entry: Entry, news: JobNews, deadline: Deadline) -> None:
         if news.failure:
@@ -249,7 +252,7 @@ class EventPipeline:
             return [Retry(delivery.handle, error.after_s)]
         if isinstance(error, Unprocessable) or delivery.attempt >= self._limits.max_attempts:
             try:
-                self._bury(delivery, entry, _final(error), deadline, journal)
+                self._bury(delivery, entry, final(error), deadline, journal)
             except Exception as failed:
                 journal.warn("dead letter not sent; the item comes again", cause=failed)
                 return [Retry(delivery.handle, LONGEST_RETRY_S)]
@@ -257,13 +260,7 @@ class EventPipeline:
         journal.warn("item failed", attempt=delivery.attempt, cause=error)
         if entry is not None:
             self._ledger.release(entry, deadline, journal)
-        return [Retry(delivery.handle, self._pause(delivery.attempt, error))]
-
-    def _pause(self, attempt: int, error: Exception) -> float:
-        """Seconds until the next attempt: doubling, with jitter, and no sooner than the service asked for."""
-        asked = error.retry_after_s if isinstance(error, ServiceError) else 0.0
-        longest = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (attempt - 1))
-        return max(asked, longest * (0.5 + self._world.random() / 2))
+        return [Retry(delivery.handle, again_after(delivery.attempt, error, self._world))]
 
     def _bury(
         self,
@@ -285,8 +282,3 @@ class EventPipeline:
 def _sentence(entry: Entry) -> Unprocessable:
     """Why an item was condemned."""
     return Unprocessable(entry.outcome["code"], entry.outcome["reason"])
-
-
-def _final(error: Exception) -> Unprocessable:
-    """The reason on a dead letter."""
-    return error if isinstance(error, Unprocessable) else Unprocessable(type(error).__name__, str(error))

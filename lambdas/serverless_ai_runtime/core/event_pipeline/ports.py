@@ -32,6 +32,12 @@ class Item(NamedTuple):
     """Content of a message."""
 
 
+class Gone(NamedTuple):
+    """An object was deleted."""
+
+    ref: ObjectRef
+
+
 class JobNews(NamedTuple):
     """Something about a job that was started for an item."""
 
@@ -52,7 +58,7 @@ class Delivery(NamedTuple):
     """1 for the first delivery."""
     body: str
     """The message as it came: what a dead letter holds, so that it can be put back."""
-    news: Item | JobNews | Exception
+    news: Item | Gone | JobNews | Exception
     """What it says; an exception when it says nothing that is known."""
     redriven: bool = False
     """It was a dead letter, and somebody put it back."""

@@ -1,17 +1,22 @@
 """Documents into the store: only what is new is embedded, and readers see the old or the new, never a half.
 
-The order of the writes is what makes that so: what is about to be written is noted, then written, then the
+An event only says where to look: what counts is the document as it is now. The manifest is read before the
+document is, and written only if nobody else has written it meanwhile; so whatever comes twice, too late or in
+another order ends as what is there.
+
+The order of the writes makes a change whole: what is about to be written is noted, then written, then the
 manifest is switched, then what is old is removed. A delivery that dies in between leaves a note, and the next
 one does the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from serverless_ai_runtime.core.event_pipeline.ports import Unprocessable
-from serverless_ai_runtime.core.ports import Deadline, VersionConflict
+from serverless_ai_runtime.core.objects import ObjectChanged, ObjectMissing
+from serverless_ai_runtime.core.ports import Deadline, Refused, VersionConflict
 from serverless_ai_runtime.core.rag.chunks import Chunk, Sizes, batches, chunks, embedded_text
 from serverless_ai_runtime.core.rag.index import Index
 from serverless_ai_runtime.core.rag.manifests import (
@@ -21,23 +26,39 @@ from serverless_ai_runtime.core.rag.manifests import (
     entry_id,
     key_of,
 )
-from serverless_ai_runtime.core.rag.ports import DocumentEvent, Entry
+from serverless_ai_runtime.core.rag.ports import Access, Documents, Entry, Found
 from serverless_ai_runtime.core.records import pause
-from serverless_ai_runtime.documents import Section
 
 DELETE_BATCH: Final = 100
 MAX_CONFLICTS: Final = 12
+EMBEDDING_CALLS: Final = 4
+"""At the same time: while one batch is written, the next ones are embedded."""
+_MOVED: Final = (VersionConflict, ObjectChanged, ObjectMissing)
+"""Somebody else has changed the document or its manifest meanwhile: it is looked at again."""
 
 
 class Ingested(NamedTuple):
-    """What came of an event."""
+    """What came of a look at a document."""
 
     outcome: str
-    """`done`, `unchanged` (this version is in already) or `superseded` (a newer one is)."""
+    """`done`, `removed`, `unchanged`, or `absent` (there is none and there was none)."""
     chunks: int = 0
     embedded: int = 0
     """Chunks that were new."""
     removed: int = 0
+
+
+class _Plan(NamedTuple):
+    """A document that is not as its manifest says."""
+
+    manifest: Manifest
+    """As stored, with what is new noted in it."""
+    version: str
+    found: Found | None
+    pages: Mapping[str, int]
+    """Key -> page of every chunk that readers will see."""
+    new: Mapping[str, Chunk]
+    unreadable: Unprocessable | None
 
 
 class Ingestion:
@@ -46,89 +67,162 @@ class Ingestion:
     def __init__(
         self,
         index: Index,
+        documents: Documents,
         sizes: Sizes = Sizes(),  # noqa: B008 - frozen
     ) -> None:
         self._embedder, self._store, self._manifests, self._world = index
-        self._sizes = sizes
+        self._documents, self._sizes = documents, sizes
 
-    def put(self, event: DocumentEvent, sections: Iterable[Section], deadline: Deadline) -> Ingested:
-        """Make the document what `sections` say. Raises `Unprocessable` for one of too many chunks."""
-        found = chunks(sections, self._sizes)
-        if len(found) > MOST_CHUNKS:
-            said = f"the document has {len(found)} chunks; at most {MOST_CHUNKS} are allowed"
-            raise Unprocessable("too_long", said)
-        return self._settled(event, found, deadline)
+    def settle(self, documents: Sequence[str], deadline: Deadline) -> dict[str, Ingested | Exception]:
+        """Make the index say what these documents are now; what came of each.
 
-    def delete(self, event: DocumentEvent, deadline: Deadline) -> Ingested:
-        """Take the document out. What comes later and is older stays out."""
-        return self._settled(event, [], deadline)
-
-    def _settled(self, event: DocumentEvent, found: Sequence[Chunk], deadline: Deadline) -> Ingested:
-        """Until nobody else has written the manifest in between."""
+        `Unprocessable` for one that cannot be read: readers see nothing of it any more.
+        """
+        outcomes: dict[str, Ingested | Exception] = {}
+        left = list(dict.fromkeys(documents))
         for attempt in range(MAX_CONFLICTS):
-            try:
-                return self._once(event, found, deadline)
-            except VersionConflict:
-                if not pause(attempt, self._world, deadline):
-                    break
-        raise VersionConflict(event.id)
+            outcomes |= self._once(left, deadline)
+            left = [one for one in left if isinstance(outcomes[one], _MOVED)]
+            if not left or not pause(attempt, self._world, deadline):
+                break
+        return outcomes
 
-    def _once(self, event: DocumentEvent, found: Sequence[Chunk], deadline: Deadline) -> Ingested:
-        manifest = self._manifests.get(event.id, deadline)
-        if manifest.stored is not None and event.order <= manifest.order:
-            removed = self._finish(manifest, deadline)
-            outcome = "unchanged" if event.order == manifest.order else "superseded"
-            return Ingested(outcome, len(manifest.chunks), 0, removed)
+    def _once(self, documents: Sequence[str], deadline: Deadline) -> dict[str, Ingested | Exception]:
+        outcomes: dict[str, Ingested | Exception] = {}
+        plans: dict[str, _Plan] = {}
+        for document in documents:
+            try:
+                planned = self._plan(document, deadline)
+            except Exception as error:
+                planned = error
+            if isinstance(planned, _Plan):
+                plans[document] = planned
+            else:
+                outcomes[document] = planned
+        outcomes |= self._write(plans, deadline)
+        written = {name: plan for name, plan in plans.items() if name not in outcomes}
+        return outcomes | self._switch(written, deadline)
+
+    # -- what is to be done -----------------------------------------------------------------------
+    def _plan(self, document: str, deadline: Deadline) -> Ingested | _Plan:
+        manifest = self._manifests.get(document, deadline)
+        found = self._documents.look(document, deadline)
+        if found is None and manifest.stored is None:
+            return Ingested("absent")
+        version, access = (found.version, found.access) if found else ("", manifest.access)
+        if (version, access) == (manifest.version, manifest.access) and manifest.stored is not None:
+            return Ingested("unchanged", len(manifest.chunks), 0, self._finish([manifest], deadline)[0])
+        unreadable, now = None, list[Chunk]()
+        try:
+            now = self._chunks(found, deadline)
+        except Unprocessable as error:
+            version, unreadable = "", error
         # Where access changes, entries must be written anew: stores filter by what stands in them.
-        same = event.access == manifest.access
-        kept = {chunk_of(key): key for key in manifest.chunks} if same else dict[str, str]()
+        kept = {chunk_of(key): key for key in manifest.chunks} if access == manifest.access else {}
         writer = self._world.token()
-        new = {key_of(chunk.id, writer): chunk for chunk in found if chunk.id not in kept}
+        new = {key_of(chunk.id, writer): chunk for chunk in now if chunk.id not in kept}
+        pages = {kept.get(chunk.id) or key_of(chunk.id, writer): chunk.page for chunk in now}
         if new:
             manifest = self._manifests.put(manifest._replace(pending=(*manifest.pending, *new)), deadline)
-            self._write(event, new, deadline)
-        keys = {kept.get(chunk.id) or key_of(chunk.id, writer): chunk.page for chunk in found}
-        manifest = self._switched(event, manifest, keys, new, deadline)
-        return Ingested("done", len(keys), len(new), self._finish(manifest, deadline))
+        return _Plan(manifest, version, found, pages, new, unreadable)
 
-    def _write(self, event: DocumentEvent, new: Mapping[str, Chunk], deadline: Deadline) -> None:
-        for batch in batches(list(new.items()), self._embedder.batch):
-            vectors = self._embedder.embed([embedded_text(chunk) for _, chunk in batch], deadline)
+    def _chunks(self, found: Found | None, deadline: Deadline) -> list[Chunk]:
+        """Raises `Unprocessable` for a document of too many chunks."""
+        now = chunks(found.read(deadline), self._sizes) if found else []
+        if len(now) > MOST_CHUNKS:
+            said = f"the document has {len(now)} chunks; at most {MOST_CHUNKS} are allowed"
+            raise Unprocessable("too_long", said)
+        return now
+
+    # -- what is new ------------------------------------------------------------------------------
+    def _write(self, plans: Mapping[str, _Plan], deadline: Deadline) -> dict[str, Exception]:
+        """Embed and store what is new of all of them; why it failed for whom."""
+        fresh = {name: plan for name, plan in plans.items() if plan.new}
+        try:
+            self._store_new(fresh, deadline)
+        except Refused as error:
+            if len(fresh) == 1:
+                return dict.fromkeys(fresh, error)
+            failed: dict[str, Exception] = {}
+            for name, plan in fresh.items():  # one that is refused takes none with it
+                failed |= self._write({name: plan}, deadline)
+            return failed
+        except Exception as error:
+            return dict.fromkeys(fresh, error)
+        return {}
+
+    def _store_new(self, plans: Mapping[str, _Plan], deadline: Deadline) -> None:
+        items = [(name, plan, key, chunk) for name, plan in plans.items() for key, chunk in plan.new.items()]
+        groups = list(batches(items, self._embedder.batch))
+        texts = [[embedded_text(chunk) for _, _, _, chunk in group] for group in groups]
+        for group, vectors in zip(groups, self._embedded(texts, deadline), strict=True):
             entries = [
-                Entry(entry_id(event.id, key), event.id, event.access, chunk.text, chunk.heading, vector)
-                for (key, chunk), vector in zip(batch, vectors, strict=True)
+                Entry(entry_id(name, key), name, _access(plan), chunk.text, chunk.heading, vector)
+                for (name, plan, key, chunk), vector in zip(group, vectors, strict=True)
             ]
             self._store.upsert(entries, deadline)
 
-    def _switched(
-        self,
-        event: DocumentEvent,
-        before: Manifest,
-        keys: Mapping[str, int],
-        new: Collection[str],
-        deadline: Deadline,
-    ) -> Manifest:
-        """From here on readers see the new chunks. Raises `VersionConflict`."""
+    def _embedded(self, groups: Sequence[Sequence[str]], deadline: Deadline) -> Iterable[list[list[float]]]:
+        """The vectors of each group in turn; the next groups are embedded meanwhile."""
+        if len(groups) < 2:
+            yield from (self._embedder.embed(texts, deadline) for texts in groups)
+            return
+        from concurrent.futures import ThreadPoolExecutor  # a document of one batch never needs it
+
+        def embed(texts: Sequence[str]) -> list[list[float]]:
+            return self._embedder.embed(texts, deadline)
+
+        pool = ThreadPoolExecutor(EMBEDDING_CALLS)
+        try:
+            yield from pool.map(embed, groups)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    # -- what readers see -------------------------------------------------------------------------
+    def _switch(self, plans: Mapping[str, _Plan], deadline: Deadline) -> dict[str, Ingested | Exception]:
+        """From here on readers see the new chunks."""
+        outcomes: dict[str, Ingested | Exception] = {}
+        switched: dict[str, Manifest] = {}
+        for name, plan in plans.items():
+            try:
+                switched[name] = self._switched(name, plan, deadline)
+            except Exception as error:
+                outcomes[name] = error
+        try:
+            removed = self._finish(list(switched.values()), deadline)
+        except Exception as error:
+            return outcomes | dict.fromkeys(switched, error)
+        for name, count in zip(switched, removed, strict=True):
+            plan = plans[name]
+            outcome = "done" if plan.found else "removed"
+            ingested = Ingested(outcome, len(plan.pages), len(plan.new), count)
+            outcomes[name] = plan.unreadable or ingested
+        return outcomes
+
+    def _switched(self, document: str, plan: _Plan, deadline: Deadline) -> Manifest:
+        """Raises `VersionConflict`."""
+        before = plan.manifest
         every = dict.fromkeys((*before.chunks, *before.pending, *before.stale))
-        gone = tuple(key for key in every if key not in keys)
-        after = Manifest(
-            event.id, event.version, event.order, event.access, keys, (), gone, False, before.stored
-        )
+        gone = tuple(key for key in every if key not in plan.pages)
+        after = Manifest(document, plan.version, _access(plan), plan.pages, (), gone, False, before.stored)
         try:
             stored = self._manifests.put(after, deadline)
         except VersionConflict:
-            self._remove(event.id, list(new), deadline)  # nobody else knows them
+            self._remove(document, list(plan.new), deadline)  # nobody else knows them
             raise
-        if event.access.tenant != before.access.tenant and before.stored is not None:
+        if after.access.tenant != before.access.tenant and before.stored is not None:
             self._manifests.changed(before.access.tenant, self._world.token(), deadline)
         return stored
 
-    def _finish(self, manifest: Manifest, deadline: Deadline) -> int:
-        """Do what an earlier delivery has left; how many chunks were removed."""
+    def _finish(self, manifests: Sequence[Manifest], deadline: Deadline) -> list[int]:
+        """Do what is left after a switch, by whomever; how many chunks were removed of each."""
+        for tenant in {one.access.tenant for one in manifests if not one.told}:
+            self._manifests.changed(tenant, self._world.token(), deadline)
+        return [self._finished(one, deadline) for one in manifests]
+
+    def _finished(self, manifest: Manifest, deadline: Deadline) -> int:
         if manifest.settled:
             return 0
-        if not manifest.told:
-            self._manifests.changed(manifest.access.tenant, self._world.token(), deadline)
         left = [key for key in (*manifest.stale, *manifest.pending) if key not in manifest.chunks]
         self._remove(manifest.document, left, deadline)
         self._manifests.put(manifest._replace(pending=(), stale=(), told=True), deadline)
@@ -138,3 +232,7 @@ class Ingestion:
         ids = [entry_id(document, key) for key in keys]
         for start in range(0, len(ids), DELETE_BATCH):
             self._store.delete(ids[start : start + DELETE_BATCH], deadline)
+
+
+def _access(plan: _Plan) -> Access:
+    return plan.found.access if plan.found else plan.manifest.access

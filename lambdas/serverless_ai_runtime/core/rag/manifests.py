@@ -1,4 +1,4 @@
-"""Manifests: which chunks a document has now. Readers go by them, so a document changes all at once."""
+"""Manifests: which chunks a document has now. Readers go by them, so that a document changes all at once."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from serverless_ai_runtime.core.ports import Deadline, KeyValueStore, VersionConflict
+from serverless_ai_runtime.core.ports import Deadline, KeyValueStore, ScannableStore, VersionConflict, World
 from serverless_ai_runtime.core.rag.ports import Access
 from serverless_ai_runtime.core.records import digest
 
 MOST_CHUNKS: Final = 3_000
 """Of one document: its manifest must fit into a record while the old chunks and the new ones stand in it."""
-
-
+EMPTY_KEPT_S: Final = 86_400
+"""How long the record of a document that is gone is kept."""
 _WRITER_CHARS: Final = 8
 
 
 class Manifest(NamedTuple):
     document: str
     version: str = ""
-    """Of the content whose chunks are `chunks`."""
-    order: str = ""
+    """Of the content whose chunks are `chunks`; "" = there is none, or none that could be read."""
     access: Access = Access()
     chunks: Mapping[str, int] = {}
     """Key -> page: what readers see. None for a document that was deleted."""
@@ -43,8 +42,8 @@ class Manifest(NamedTuple):
 class Manifests:
     """Of one index: one embedding model."""
 
-    def __init__(self, store: KeyValueStore, index: str) -> None:
-        self._store, self._index = store, index
+    def __init__(self, store: KeyValueStore, index: str, world: World) -> None:
+        self.index, self._store, self._world = index, store, world
 
     def get(self, document: str, deadline: Deadline) -> Manifest:
         record = self._store.get(self._key(document), deadline)
@@ -55,7 +54,6 @@ class Manifests:
         return Manifest(
             document,
             value["version"],
-            value["order"],
             access,
             value["chunks"],
             value["pending"],
@@ -69,7 +67,6 @@ class Manifests:
         value: dict[str, Any] = {
             "document": manifest.document,
             "version": manifest.version,
-            "order": manifest.order,
             "tenant": manifest.access.tenant,
             "tags": sorted(manifest.access.tags),
             "chunks": dict(manifest.chunks),
@@ -77,8 +74,14 @@ class Manifests:
             "stale": list(manifest.stale),
             "told": manifest.told,
         }
+        # What is settled and says nothing need not be kept: no record says the same.
+        empty = manifest.settled and not manifest.version and not manifest.chunks
         version = self._store.put(
-            self._key(manifest.document), value, expect=manifest.stored, expires_at=0, deadline=deadline
+            self._key(manifest.document),
+            value,
+            expect=manifest.stored,
+            expires_at=int(self._world.now()) + EMPTY_KEPT_S if empty else 0,
+            deadline=deadline,
         )
         return manifest._replace(stored=version)
 
@@ -97,10 +100,26 @@ class Manifests:
         return str(record.value["token"]) if record else ""
 
     def _key(self, document: str) -> str:
-        return f"doc.{self._index}.{digest(document)[:48]}"
+        return _prefix(self.index) + digest(document)[:48]
 
     def _epoch(self, tenant: str) -> str:
-        return f"epoch.{self._index}.{digest(tenant)[:48]}"
+        return f"epoch.{self.index}.{digest(tenant)[:48]}"
+
+
+class Roster:
+    """Which documents an index has manifests of."""
+
+    def __init__(self, store: ScannableStore, index: str) -> None:
+        self._store, self._index = store, index
+
+    def documents(self, after: str, most: int, deadline: Deadline) -> tuple[list[str], str]:
+        """Some of them, and where to go on, as `ScannableStore.scan`."""
+        records, more = self._store.scan(_prefix(self._index), after, most, deadline)
+        return [str(record.value["document"]) for record in records], more
+
+
+def _prefix(index: str) -> str:
+    return f"doc.{index}."
 
 
 def key_of(chunk: str, writer: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from serverless_ai_runtime.core.ports import Deadline
+
+if TYPE_CHECKING:  # who only reads an index never loads it
+    from serverless_ai_runtime.documents import Section
 
 MOST_DOCUMENTS: Final = 10
 """That a search may be narrowed to: every store takes so many values in a filter."""
@@ -20,16 +23,23 @@ class Access(NamedTuple):
     """Only callers who have all of them; none = every caller of the tenant."""
 
 
-class DocumentEvent(NamedTuple):
-    """A document was written or deleted."""
+class Found(NamedTuple):
+    """A document as it is now, where its users put it."""
 
-    id: str
-    """CONTAINER/KEY."""
     version: str
     """Of its content: etag or generation."""
-    order: str
-    """Of its versions, deletions too: the later compares greater as text."""
-    access: Access = Access()
+    access: Access
+    read: Callable[[Deadline], Iterable[Section]]
+    """Its text. Raises `Unprocessable`, `ServiceError`, and `ObjectChanged` or `ObjectMissing` when the
+    document is no longer this one."""
+
+
+class Documents(Protocol):
+    """Where users put their documents: what is there counts, whatever events said."""
+
+    def look(self, document: str, deadline: Deadline) -> Found | None:
+        """None for one that is not there (any more). Raises `Unprocessable`, `ServiceError`."""
+        ...
 
 
 class Entry(NamedTuple):

@@ -22,13 +22,19 @@ class Passage(NamedTuple):
     """A chunk that the caller may see."""
 
     document: str
-    order: str
-    """Of the document's version that it is of."""
+    version: str
+    """Of the document's content that it is of."""
     page: int
     """0 = the document has no pages."""
     heading: str
     text: str
     score: float
+
+
+class Retrieved(NamedTuple):
+    passages: list[Passage]
+    cached: bool
+    """Whether the question's vector was known already."""
 
 
 class Retrieval:
@@ -44,26 +50,31 @@ class Retrieval:
         self._embedder, self._store, self._manifests, self._world = index
         self._cache, self._cached_s = cache, cached_s
 
-    def search(self, question: str, access: Access, most: int, deadline: Deadline) -> list[Passage]:
-        """At most `most` passages, the nearest first. `access`: what the caller has, as was verified."""
-        vector = self._vector(normalised(question), deadline)
-        asked, found = min(MOST, most * OVERFETCH), list[Passage]()
+    def search(
+        self, question: str, access: Access, most: int, deadline: Deadline, documents: Sequence[str] = ()
+    ) -> Retrieved:
+        """At most `most` passages, the nearest first. `access`: what the caller has, as was verified.
+
+        `documents`: of these only; none = of any.
+        """
+        vector, cached = self._vector(normalised(question), deadline)
+        asked = min(MOST, most * OVERFETCH)
         while True:
-            hits = self._store.search(vector, asked, access, deadline)
+            hits = self._store.search(vector, asked, access, deadline, documents)
             found = self._visible(hits, access, deadline)
             if len(found) >= most or len(hits) < asked or asked == MOST:
-                return found[:most]
+                return Retrieved(found[:most], cached)
             asked = min(MOST, asked * OVERFETCH)
 
     def _visible(self, hits: Sequence[Hit], access: Access, deadline: Deadline) -> list[Passage]:
         """What stands in the manifest of its document, and what the caller may see."""
         documents = dict.fromkeys(hit.document for hit in hits)
         manifests = {one: self._manifests.get(one, deadline) for one in documents}
-        pages = {one: _pages(manifests[one]) for one in documents if _may_see(manifests[one], access)}
+        pages = {one: _pages(manifests[one]) for one in documents if may_see(manifests[one], access)}
         return [
             Passage(
                 hit.document,
-                manifests[hit.document].order,
+                manifests[hit.document].version,
                 pages[hit.document][hit.id],
                 hit.heading,
                 hit.text,
@@ -73,16 +84,17 @@ class Retrieval:
             if hit.id in pages.get(hit.document, {})
         ]
 
-    def _vector(self, question: str, deadline: Deadline) -> list[float]:
+    def _vector(self, question: str, deadline: Deadline) -> tuple[list[float], bool]:
+        """And whether it came out of the cache."""
         key = f"embed.{digest(f'{self._embedder.model} {self._embedder.dimension} {question}')[:64]}"
         if self._cache is not None:
             record = self._cache.get(key, deadline)
             if record is not None:
-                return list(record.value["vector"])
+                return list(record.value["vector"]), True
         (vector,) = self._embedder.embed([question], deadline)
         if self._cache is not None:
             keep(self._cache, key, {"vector": vector}, self._world.now() + self._cached_s, deadline)
-        return vector
+        return vector, False
 
 
 def normalised(question: str) -> str:
@@ -96,7 +108,7 @@ def keep(store: KeyValueStore, key: str, value: Mapping[str, Any], until: float,
         store.put(key, value, expect=None, expires_at=int(until), deadline=deadline)
 
 
-def _may_see(manifest: Manifest, access: Access) -> bool:
+def may_see(manifest: Manifest, access: Access) -> bool:
     return manifest.access.tenant == access.tenant and manifest.access.tags <= access.tags
 
 
