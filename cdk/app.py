@@ -4,9 +4,10 @@ import os
 
 from aws_cdk import App, Environment
 
-from serverless_ai_cdk import EventPipelineStack, FunctionLlmStack, settings_from_context
+from serverless_ai_cdk import EventPipelineStack, FunctionLlmStack, RagStack, settings_from_context
 from serverless_ai_patterns.event_pipeline import EventPipelineSettings
 from serverless_ai_patterns.function_llm import FunctionLlmSettings
+from serverless_ai_patterns.rag import RagSettings
 
 app = App()
 place = Environment(account=os.getenv("CDK_DEFAULT_ACCOUNT"), region=os.getenv("CDK_DEFAULT_REGION"))
@@ -14,4 +15,5 @@ FunctionLlmStack(app, settings=settings_from_context(app, FunctionLlmSettings, "
 EventPipelineStack(
     app, settings=settings_from_context(app, EventPipelineSettings, "event_pipeline"), env=place
 )
+RagStack(app, settings=settings_from_context(app, RagSettings, "rag"), env=place)
 app.synth()

@@ -9,7 +9,8 @@ except ImportError as error:
 
 from serverless_ai_cdk.event_pipeline import EventPipeline
 from serverless_ai_cdk.function_llm import FunctionLlm
-from serverless_ai_cdk.stack import EventPipelineStack, FunctionLlmStack, settings_from_context
+from serverless_ai_cdk.rag import Rag
+from serverless_ai_cdk.stack import EventPipelineStack, FunctionLlmStack, RagStack, settings_from_context
 
 del _aws_cdk
 
@@ -18,5 +19,7 @@ __all__ = [
     "EventPipelineStack",
     "FunctionLlm",
     "FunctionLlmStack",
+    "Rag",
+    "RagStack",
     "settings_from_context",
 ]

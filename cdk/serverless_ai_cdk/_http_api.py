@@ -1,7 +1,8 @@
-"""An HTTP API with one route to a function: authorised, throttled, logged."""
+"""An HTTP API to one function: authorised, throttled, logged."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 from aws_cdk import Annotations, Names, aws_apigatewayv2, aws_lambda, aws_logs
@@ -27,12 +28,12 @@ def http_api(
     function: aws_lambda.IFunction,
     *,
     method: str,
-    path: str,
+    paths: Sequence[str],
     auth: Iam | Jwt,
     throttle: Throttle,
     access_log: aws_logs.ILogGroup,
 ) -> HttpApiParts:
-    """`method` and `path` (with its slash) answered by `function`; there is no other route and no open one.
+    """`method` and each of `paths` (with its slash) answered by `function`; no route is open.
 
     The authoriser is the API's default, so that a route added later is not open either.
     """
@@ -43,11 +44,9 @@ def http_api(
         create_default_stage=False,
         default_authorizer=_authorizer(scope, auth),
     )
-    api.add_routes(
-        path=path,
-        methods=[aws_apigatewayv2.HttpMethod[method]],
-        integration=HttpLambdaIntegration("Function", function),
-    )
+    integration = HttpLambdaIntegration("Function", function)
+    for path in paths:
+        api.add_routes(path=path, methods=[aws_apigatewayv2.HttpMethod[method]], integration=integration)
     return HttpApiParts(api=api, stage=_stage(scope, f"{id}Stage", api, throttle, access_log))
 
 

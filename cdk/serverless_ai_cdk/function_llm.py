@@ -90,7 +90,7 @@ class FunctionLlm(Construct):
             "Api",
             self.function,
             method="POST",
-            path="/chat",
+            paths=["/chat"],
             auth=settings.auth,
             throttle=settings.throttle,
             access_log=self.log_group,

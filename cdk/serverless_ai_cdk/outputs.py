@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from serverless_ai_cdk.event_pipeline import EventPipeline
 from serverless_ai_cdk.function_llm import FunctionLlm
+from serverless_ai_cdk.rag import Rag
 
 
 def outputs(pattern: FunctionLlm) -> dict[str, str]:
@@ -38,3 +39,20 @@ def event_pipeline_outputs(pattern: EventPipeline) -> dict[str, str]:
         "DashboardName": pattern.dashboard.ref,
     }
     return {name: value for name, value in named.items() if value is not None}
+
+
+def rag_outputs(pattern: Rag) -> dict[str, str]:
+    """Output's id -> value."""
+    return {
+        "Endpoint": pattern.endpoint,
+        "Documents": pattern.documents.bucket_name,
+        "Queue": pattern.queue.queue_url,
+        "DeadLetters": pattern.dead_letters.queue_url,
+        "FunctionName": pattern.function.function_name,
+        "IngestFunctionName": pattern.ingest_function.function_name,
+        "RoleName": pattern.role.role_name,
+        "IngestRoleName": pattern.ingest_role.role_name,
+        "LogGroupName": pattern.log_group.log_group_name,
+        "TableName": pattern.table.table_name,
+        "DashboardName": pattern.dashboard.ref,
+    }

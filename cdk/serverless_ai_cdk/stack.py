@@ -9,13 +9,15 @@ from typing import Any, TypeVar
 from aws_cdk import CfnOutput, Environment, Stack
 from constructs import Construct
 
-from serverless_ai_cdk import event_pipeline, function_llm
+from serverless_ai_cdk import event_pipeline, function_llm, rag
 from serverless_ai_cdk.event_pipeline import EventPipeline
 from serverless_ai_cdk.function_llm import FunctionLlm
-from serverless_ai_cdk.outputs import event_pipeline_outputs, outputs
+from serverless_ai_cdk.outputs import event_pipeline_outputs, outputs, rag_outputs
+from serverless_ai_cdk.rag import Rag
 from serverless_ai_patterns.catalogue import find
 from serverless_ai_patterns.event_pipeline import EventPipelineSettings
 from serverless_ai_patterns.function_llm import FunctionLlmSettings
+from serverless_ai_patterns.rag import RagSettings
 from serverless_ai_patterns.settings import from_mapping
 
 Settings = TypeVar("Settings")
@@ -70,6 +72,22 @@ class EventPipelineStack(PatternStack):
         super().__init__(scope, id, event_pipeline.PATTERN, env)
         self.pattern = EventPipeline(self, "EventPipeline", settings)
         self.export(event_pipeline_outputs(self.pattern))
+
+
+class RagStack(PatternStack):
+    """Serverless RAG by itself, with its outputs."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str = "Rag",
+        settings: RagSettings = RagSettings(),  # noqa: B008 - frozen
+        *,
+        env: Environment | None = None,
+    ) -> None:
+        super().__init__(scope, id, rag.PATTERN, env)
+        self.pattern = Rag(self, "Rag", settings)
+        self.export(rag_outputs(self.pattern))
 
 
 def settings_from_context(scope: Construct, cls: type[Settings], key: str) -> Settings:

@@ -71,6 +71,19 @@ class ModelSettings(Protocol):
     def guardrail_version(self) -> str: ...
 
 
+class WorkPlaces(Protocol):
+    """What adapters of a function that works on a queue must know; part of more than one configuration."""
+
+    @property
+    def objects(self) -> str: ...
+
+    @property
+    def queue(self) -> str: ...
+
+    @property
+    def dead_letters(self) -> str: ...
+
+
 class GcpEdgeConfig(NamedTuple):
     """What a function on Google Cloud must know beside its pattern.
 

@@ -44,15 +44,31 @@ class Adapters(Protocol):
 class PipelineAdapters(Adapters, Protocol):
     """What a cloud must offer for the event pipeline as well."""
 
-    def objects(self, settings: EventPipelineConfig) -> ObjectStore: ...
+    def objects(self, settings: config.WorkPlaces) -> ObjectStore: ...
 
     def ai_service(self, settings: EventPipelineConfig) -> AiService: ...
 
     def announcements(self, settings: EventPipelineConfig) -> Publisher: ...
 
-    def dead_letters(self, settings: EventPipelineConfig) -> DeadLetters: ...
+    def dead_letters(self, settings: config.WorkPlaces) -> DeadLetters: ...
 
-    def later(self, settings: EventPipelineConfig) -> Later | None: ...
+    def later(self, settings: config.WorkPlaces) -> Later | None: ...
+
+
+class Remembering(Protocol):
+    """Sessions and budgets; part of more than one pattern's configuration."""
+
+    @property
+    def history_turns(self) -> int: ...
+
+    @property
+    def session_ttl_s(self) -> int: ...
+
+    @property
+    def caller_tokens_per_day(self) -> int: ...
+
+    @property
+    def total_tokens_per_day(self) -> int: ...
 
 
 WORLD: Final = World(
@@ -77,8 +93,8 @@ def function_llm(cloud: str, env: Env = None) -> App:
         core = FunctionLlm(
             adapters.chat_model(settings),
             limits,
-            sessions=_sessions(settings, store),
-            budget=_budget(settings, store),
+            sessions=sessions_of(settings, store),
+            budget=budget_of(settings, store),
             once=_once(store),
             publisher=adapters.publisher(settings.destination) if settings.destination else None,
         )
@@ -111,7 +127,8 @@ def _store(settings: FunctionLlmConfig, adapters: Adapters) -> KeyValueStore | N
     return None
 
 
-def _sessions(settings: FunctionLlmConfig, store: KeyValueStore | None) -> Sessions | None:
+def sessions_of(settings: Remembering, store: KeyValueStore | None) -> Sessions | None:
+    """Memory of conversations, if there is one."""
     if store is None or not settings.history_turns:
         return None
     from serverless_ai_runtime.core.sessions import Sessions
@@ -119,7 +136,8 @@ def _sessions(settings: FunctionLlmConfig, store: KeyValueStore | None) -> Sessi
     return Sessions(store, WORLD, history_turns=settings.history_turns, ttl_s=settings.session_ttl_s)
 
 
-def _budget(settings: FunctionLlmConfig, store: KeyValueStore | None) -> Budget | None:
+def budget_of(settings: Remembering, store: KeyValueStore | None) -> Budget | None:
+    """The token budgets, if there are any."""
     if store is None or not (settings.caller_tokens_per_day or settings.total_tokens_per_day):
         return None
     from serverless_ai_runtime.core.budget import Budget

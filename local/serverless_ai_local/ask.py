@@ -1,10 +1,11 @@
-"""Ask a deployed Function + LLM endpoint over HTTP as its users do: a POST, signed or with a token."""
+"""Ask a deployed endpoint over HTTP as its users do: a POST, signed or with a token."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,37 +29,40 @@ class Reply:
     seconds: float
 
 
-def ask(
-    endpoint: str,
-    question: str,
-    *,
-    access_key: str = "test",
-    secret_key: str = "test",  # noqa: S107 - the local root key
-    region: str = "us-east-1",
-) -> Reply:
-    """POST the question, signed with SigV4; raises `AskError` for any answer but 200."""
-    body = _body(question)
-    request = AWSRequest("POST", f"{endpoint}/chat", {"content-type": "application/json"}, body)
-    SigV4Auth(Credentials(access_key, secret_key), "execute-api", region).add_auth(request)  # pyright: ignore[reportUnknownMemberType]
-    return _asked(endpoint, body, dict(request.headers.items()))
+def ask(endpoint: str, question: str) -> Reply:
+    """POST the question to Function + LLM, signed with SigV4; raises `AskError` for any answer but 200."""
+    return _reply(lambda: signed(f"{endpoint}/chat", {"message": question}))
 
 
 def ask_with_token(endpoint: str, question: str, token: str) -> Reply:
     """POST the question with a bearer token; raises `AskError` for any answer but 200."""
+    return _reply(lambda: with_token(f"{endpoint}/chat", {"message": question}, token))
+
+
+def signed(
+    url: str,
+    body: Mapping[str, Any],
+    *,
+    access_key: str = "test",
+    secret_key: str = "test",  # noqa: S107 - the local root key
+    region: str = "us-east-1",
+) -> dict[str, Any]:
+    """The JSON that an HTTP API answers to a request signed with SigV4; raises `AskError`."""
+    sent = json.dumps(body).encode()
+    request = AWSRequest("POST", url, {"content-type": "application/json"}, sent)
+    SigV4Auth(Credentials(access_key, secret_key), "execute-api", region).add_auth(request)  # pyright: ignore[reportUnknownMemberType]
+    return _post(url, sent, dict(request.headers.items()))
+
+
+def with_token(url: str, body: Mapping[str, Any], token: str) -> dict[str, Any]:
+    """The JSON that is answered to a request with a bearer token; raises `AskError`."""
     headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
-    return _asked(endpoint, _body(question), headers)
+    return _post(url, json.dumps(body).encode(), headers)
 
 
-def _body(question: str) -> bytes:
-    return json.dumps({"message": question}).encode()
-
-
-def _asked(endpoint: str, body: bytes, headers: dict[str, str]) -> Reply:
+def _reply(send: Callable[[], dict[str, Any]]) -> Reply:
     started = time.monotonic()
-    status, text = _post(endpoint, body, headers)
-    if status != 200:
-        raise AskError(f"the endpoint answered {status}: {text[:500]}")
-    reply: dict[str, Any] = json.loads(text)
+    reply = send()
     return Reply(
         answer=reply["answer"],
         model=reply["model"],
@@ -67,12 +71,15 @@ def _asked(endpoint: str, body: bytes, headers: dict[str, str]) -> Reply:
     )
 
 
-def _post(endpoint: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
-    parts = urlsplit(endpoint)
+def _post(url: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
+    parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT_S)
     try:
-        connection.request("POST", f"{parts.path}/chat", body, headers)
+        connection.request("POST", parts.path, body, dict(headers))
         response = connection.getresponse()
-        return response.status, response.read().decode(errors="replace")
+        text = response.read().decode(errors="replace")
     finally:
         connection.close()
+    if response.status != 200:
+        raise AskError(f"the endpoint answered {response.status}: {text[:500]}")
+    return json.loads(text)

@@ -22,8 +22,14 @@ RUNTIME = Path(serverless_ai_runtime.__file__).parent
 ENTRY_POINTS = {
     "function_llm": {"aws": "aws_lambda", "azure": "azure_functions", "gcp": "gcp_functions"},
     "event_pipeline": {"aws": "aws_queue", "azure": "azure_queue", "gcp": "gcp_push"},
+    "rag_ingest": {"aws": "aws_queue", "azure": "azure_queue", "gcp": "gcp_push"},
+    "rag_query": {"aws": "aws_lambda", "azure": "azure_functions", "gcp": "gcp_functions"},
 }
-"""Pattern -> cloud -> the module of `entrypoints` that speaks the contract of its function."""
+"""Function -> cloud -> the module of `entrypoints` that speaks its contract. A function is named as its
+pattern; where a pattern has several, as the pattern and what it does."""
+
+PATTERN_OF = {"rag_ingest": "rag", "rag_query": "rag"}
+"""Pattern of a function that is not named as its pattern alone."""
 
 DOTTED = ("aws",)
 """Clouds that find a handler by its dotted name; the others look for files at the top of the zip, which
@@ -32,8 +38,8 @@ DOTTED = ("aws",)
 ROOT_FILES = (".json", ".py", ".txt")
 """What a host may want there: its settings, a module, requirements."""
 
-LIBRARIES = {"event_pipeline": ("pypdf",)}
-"""Pattern -> libraries in pure Python that its handler cannot do without."""
+LIBRARIES = {"event_pipeline": ("pypdf",), "rag_ingest": ("pypdf",)}
+"""Function -> libraries in pure Python that its handler cannot do without."""
 
 # Every file gets the same mode and time, so that the same source gives the same hash on every machine.
 # The time is the earliest one that a zip can hold.
@@ -49,19 +55,21 @@ Files = Mapping[str, Path]
 def bundle(
     pattern: str, cloud: str, *, runtime: Path = RUNTIME, extra: Files | None = None
 ) -> Mapping[str, Path]:
-    """Path in the zip -> file, sorted: what every function shares, this pattern's core, this cloud's edge.
+    """Path in the zip -> file, sorted: what every function shares, its pattern's core, this cloud's edge.
+
+    `pattern` is the function's name: that of its pattern, or for RAG `rag_ingest` or `rag_query`.
 
     Files of `root/<cloud>` and `root/<cloud>/<pattern>` are at the top of the zip; so is what is `extra`.
 
     Raises ValueError, which lists what there is, for an unknown pattern or cloud, and for an extra file that
     would take the place of one of ours.
     """
-    _check(pattern, cloud)
+    own = _check(pattern, cloud)
     others = {
         f"{PACKAGE}/{name}.py"
         for other in CATALOGUE
         for name in (f"core/{other.slug}", f"wiring_{other.slug}")
-        if other.slug != pattern
+        if other.slug != own
     }
     found = dict(_candidates(runtime, pattern, cloud))
     for library in LIBRARIES.get(pattern, ()):
@@ -138,10 +146,16 @@ def _library(name: str) -> dict[str, Path]:
     return files | {f"{name}/LICENSE": Path(str(one.locate())) for one in licences[:1]}
 
 
-def _check(pattern: str, cloud: str) -> None:
+def _check(function: str, cloud: str) -> str:
+    """The pattern of `function`; raises ValueError."""
+    pattern = PATTERN_OF.get(function, function)
     clouds = find(pattern).clouds
+    if function not in ENTRY_POINTS:
+        functions = ", ".join(name for name, of in PATTERN_OF.items() if of == pattern)
+        raise ValueError(f"{pattern} has several functions: name one of {functions}")
     if cloud not in clouds:
         raise ValueError(f"cloud of {pattern} must be one of {', '.join(clouds)}; got {cloud!r}")
+    return pattern
 
 
 def _candidates(runtime: Path, pattern: str, cloud: str) -> Iterator[tuple[str, Path]]:
@@ -160,4 +174,8 @@ def _candidates(runtime: Path, pattern: str, cloud: str) -> Iterator[tuple[str, 
 
 
 _FOLDERS = (".", "core", "adapters", "adapters/{cloud}")
-_PATTERN_FOLDERS = {"event_pipeline": ("core/event_pipeline", "documents", "adapters/{cloud}/ai")}
+_PATTERN_FOLDERS = {
+    "event_pipeline": ("core/event_pipeline", "documents", "adapters/{cloud}/ai"),
+    "rag_ingest": ("core/rag", "core/event_pipeline", "documents"),
+    "rag_query": ("core/rag",),
+}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from serverless_ai_patterns.event_pipeline import EventPipelineSettings
 from serverless_ai_patterns.function_llm import FunctionLlmSettings
+from serverless_ai_patterns.rag import RagSettings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,7 +16,7 @@ class Pattern:
     slug: str
     title: str
     summary: str
-    settings: type[FunctionLlmSettings] | type[EventPipelineSettings]
+    settings: type[FunctionLlmSettings] | type[EventPipelineSettings] | type[RagSettings]
     clouds: tuple[str, ...]
     """Where it can be deployed to."""
 
@@ -39,6 +40,13 @@ CATALOGUE = (
         summary="Files and messages in, one result each out by a model or an AI service, nothing lost",
         settings=EventPipelineSettings,
         clouds=("aws", "azure", "gcp"),
+    ),
+    Pattern(
+        slug="rag",
+        title="Serverless RAG",
+        summary="Documents in a bucket, answers with citations out of an endpoint",
+        settings=RagSettings,
+        clouds=("aws",),
     ),
 )
 

@@ -32,6 +32,8 @@ class Model:
     end_of_life: str | None = None
     source: str = ""
     """Where the row's facts come from, with the date they were read."""
+    dimension: int = 0
+    """Numbers in a vector, by default; 0 = it makes no vectors, or is not in the registry."""
     note: str = ""
     """What a user must do before the first call, if anything."""
 
@@ -99,6 +101,8 @@ def check_models(today: date) -> list[Status]:
 def _nearest(alias: str, region: str) -> Model:
     base = ALIASES[alias]
     row = ROWS[base]
+    if "" in row.prices and row.dimension:
+        return _from_id(base)  # embedding models are served in each region by their own id
     near = next((ways for pattern, ways in NEAR if re.fullmatch(pattern, region)), ())
     for way in near:
         if way in row.prices:
@@ -127,6 +131,7 @@ def _from_id(model_id: str) -> Model:
         end_of_life=row.end_of_life,
         source=row.source,
         note=row.note,
+        dimension=row.dimension,
     )
 
 

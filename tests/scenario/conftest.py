@@ -11,6 +11,7 @@ from aws_world import AwsWorld
 from azure_world import AzureWorld
 from gcp_world import GcpWorld
 from pipeline_world import PipelineWorld
+from rag_world import RagWorld
 from world import World
 
 from serverless_ai_local import launch
@@ -18,10 +19,19 @@ from serverless_ai_local.launch import RunningCloud
 from serverless_ai_local.targets.cdk import Cdk
 from serverless_ai_local.targets.pulumi_program import PulumiProgram
 from serverless_ai_patterns.catalogue import find
+from serverless_ai_patterns.rag.stores import STORES, key_of
 
 PROGRAMS = Path(__file__).parent / "programs"
+PATTERN_OF = {"pipeline": "event_pipeline", "rag": "rag"}
+"""Fixture of a scenario -> its pattern."""
 TARGETS = ("cdk", "pulumi-aws", "pulumi-azure", "pulumi-gcp")
 WORLDS = {"pulumi-azure": AzureWorld, "pulumi-gcp": GcpWorld}
+RAG_WORLDS = {
+    "cdk": "RagAwsWorld",
+    "pulumi-aws": "RagAwsWorld",
+    "pulumi-azure": "RagAzureWorld",
+    "pulumi-gcp": "RagGcpWorld",
+}
 PIPELINE_WORLDS = {
     "cdk": "PipelineAwsWorld",
     "pulumi-aws": "PipelineAwsWorld",
@@ -31,19 +41,20 @@ PIPELINE_WORLDS = {
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The pipeline's scenario is for the targets that the catalogue offers it on; the others are counted."""
-    offered = {"cdk", *find("event_pipeline").clouds}
-    left = [item for item in items if _foreign(item, offered)]
+    """A pattern's scenario is for the targets that the catalogue offers it on; the others are counted."""
+    left = [item for item in items if _foreign(item)]
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]
 
 
-def _foreign(item: pytest.Item, offered: set[str]) -> bool:
-    if "pipeline" not in getattr(item, "fixturenames", ()):
+def _foreign(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    pattern = next((name for fixture, name in PATTERN_OF.items() if fixture in fixtures), "")
+    if not pattern:
         return False
     target: str = item.callspec.params["target"]  # pyright: ignore[reportAttributeAccessIssue]
-    return target.removeprefix("pulumi-") not in offered
+    return target.removeprefix("pulumi-") not in {"cdk", *find(pattern).clouds}
 
 
 @pytest.fixture(scope="session", params=TARGETS)
@@ -128,3 +139,35 @@ def pipeline(deployed_pipelines: PipelineWorld) -> PipelineWorld:
     """The deployed pipelines, with no faults, no counted calls, empty queues and buckets."""
     deployed_pipelines.reset()
     return deployed_pipelines
+
+
+def deploy_rags(target: str, cloud: RunningCloud, issuer: str, variants: str = "") -> RagWorld:
+    """The RAG deployments of `programs`; `variants` chooses among them, apart by commas."""
+    chosen = {"issuer": issuer} | ({"variants": variants} if variants else {})
+    if target == "cdk":
+        cdk = Cdk(cloud=cloud, app_dir=PROGRAMS / "cdk_rag", context=chosen)
+        cdk.bootstrap()
+        deployed = cdk.deploy("Rags")
+    else:
+        folder = PROGRAMS / f"{target.replace('-', '_')}_rag"
+        deployed = PulumiProgram(cloud=cloud, program_dir=folder, stack="test", config=chosen).deploy()
+    name = RAG_WORLDS[target]
+    module = f"rag_{name.removeprefix('Rag').removesuffix('World').lower()}_world"
+    kind = getattr(import_module(module), name)
+    clouds = {"cdk": "aws"}
+    stores = tuple(key_of(store()) for store in STORES[clouds.get(target, target.removeprefix("pulumi-"))])
+    made = tuple(store for store in stores if f"{store}_endpoint" in deployed.outputs)
+    return kind(target=target, cloud=cloud, outputs=deployed.outputs, stores=made)
+
+
+@pytest.fixture(scope="session")
+def deployed_rags(target: str, cloud: RunningCloud, issuer: str) -> RagWorld:
+    """The RAG deployments, on the same cloud."""
+    return deploy_rags(target, cloud, issuer)
+
+
+@pytest.fixture
+def rag(deployed_rags: RagWorld) -> RagWorld:
+    """The deployed RAGs, with no faults, no counted calls, empty queues, buckets and indexes."""
+    deployed_rags.reset()
+    return deployed_rags

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 from serverless_ai_runtime.core.replies import Rejection
@@ -19,6 +19,14 @@ class InvalidRequest(Rejection):
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__("invalid_request", message, field=field)
+
+
+class Caller(NamedTuple):
+    """Who calls, as the cloud's own authorisation says."""
+
+    id: str
+    claims: Mapping[str, Any]
+    """Of the token, by name; none for a caller without a token."""
 
 
 class ChatRequest(NamedTuple):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from serverless_ai_runtime import config, wiring
 from serverless_ai_runtime.core.ports import Deadline
 from serverless_ai_runtime.core.replies import Rejection, Reply, failure
-from serverless_ai_runtime.core.requests import InvalidRequest
+from serverless_ai_runtime.core.requests import Caller, InvalidRequest
 from serverless_ai_runtime.edge import (
     UnauthenticatedError,
     UnknownEventError,
@@ -18,6 +18,9 @@ from serverless_ai_runtime.edge import (
     reply_deadline,
 )
 from serverless_ai_runtime.telemetry import Invocation
+
+if TYPE_CHECKING:
+    from serverless_ai_runtime.wiring_rag import QueryApp
 
 Event = Mapping[str, Any]
 
@@ -74,6 +77,38 @@ def _chat(app: wiring.App, event: Event, deadline: Deadline, journal: Invocation
     except Rejection as error:
         return failure(error)
     return app.core.chat(body, caller, deadline, journal)
+
+
+def rag_query(event: object, context: Context) -> dict[str, Any]:
+    """RAG: an HTTP API request for one of the routes of its endpoint."""
+    if not isinstance(event, dict) or not _is_request(cast("Event", event)):
+        raise UnknownEventError('an event must be an HTTP API request (version "2.0")')
+    return answer(_rag_query(), cast("Event", event), context)
+
+
+def answer(app: QueryApp, event: Event, context: Context) -> dict[str, Any]:
+    """Answer one request with `app`, by its path."""
+    deadline = reply_deadline(context.get_remaining_time_in_millis() / 1000)
+    journal = app.telemetry.begin(
+        request_id=context.aws_request_id, trace_id=config.trace_id(), correlation_id=_correlation(event)
+    )
+    request = event["requestContext"]
+    try:
+        route = app.core.routes()[request["http"]["path"]]
+        caller = Caller(_caller(request), request.get("authorizer", {}).get("jwt", {}).get("claims", {}))
+        reply = route(_body(event), caller, deadline, journal)
+    except Rejection as error:
+        reply = failure(error)
+    journal.note(status=reply.status)
+    journal.end("request", failed=reply.status >= 500)
+    return _response(reply, context.aws_request_id)
+
+
+@cache
+def _rag_query() -> QueryApp:
+    from serverless_ai_runtime.wiring_rag import rag_query as wired
+
+    return wired("aws")
 
 
 def _is_request(event: Event) -> bool:
@@ -133,6 +168,6 @@ def _response(reply: Reply, request_id: str) -> dict[str, Any]:
 
 # Lambda names the handler while it starts the function. Wiring here, and not in the first event, uses the
 # full CPU of that phase, and a wrong configuration is an error of the start that names its variable.
-_WIRED: Final = {f"{__name__}.function_llm": _function_llm}
+_WIRED: Final = {f"{__name__}.function_llm": _function_llm, f"{__name__}.rag_query": _rag_query}
 if config.handler_name() in _WIRED:
     _WIRED[config.handler_name()]()

@@ -1,20 +1,20 @@
-"""Batches of an SQS queue -> the event pipeline -> the messages that have to come again."""
+"""Batches of an SQS queue -> cores -> the messages that have to come again."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from serverless_ai_runtime import config, wiring_event_pipeline
+from serverless_ai_runtime import config
 from serverless_ai_runtime.adapters.aws.arrivals import delivery
 from serverless_ai_runtime.adapters.aws.factory import AwsAdapters
 from serverless_ai_runtime.adapters.aws.sqs import SqsQueue
-from serverless_ai_runtime.core.event_pipeline.ports import Retry
+from serverless_ai_runtime.core.event_pipeline.ports import Delivery, Retry
 from serverless_ai_runtime.core.ports import Deadline, Journal, ServiceError
 from serverless_ai_runtime.edge import UnknownEventError, reply_deadline
+from serverless_ai_runtime.telemetry import Telemetry
 from serverless_ai_runtime.wiring import WORLD
-from serverless_ai_runtime.wiring_event_pipeline import PipelineApp
 
 
 class Context(Protocol):
@@ -25,13 +25,43 @@ class Context(Protocol):
     def get_remaining_time_in_millis(self) -> int: ...
 
 
+class Core(Protocol):
+    def process(
+        self, deliveries: Sequence[Delivery], deadline: Deadline, journal: Journal
+    ) -> list[Retry]: ...
+
+
+class Settings(config.WorkPlaces, Protocol):
+    @property
+    def inputs(self) -> str: ...
+
+
+class App(Protocol):
+    """A core that works on batches, how it is told what to do, and how it is watched."""
+
+    @property
+    def core(self) -> Core: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def telemetry(self) -> Telemetry: ...
+
+
 def event_pipeline(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Event pipeline: a batch of an SQS queue whose event source mapping reports failures by item."""
-    app, queue = _wired()
+    app, queue = _event_pipeline()
     return handle(app, queue, event, context)
 
 
-def handle(app: PipelineApp, queue: SqsQueue, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
+def rag_ingest(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """RAG's ingestion: as `event_pipeline`."""
+    app, queue = _rag_ingest()
+    return handle(app, queue, event, context)
+
+
+def handle(app: App, queue: SqsQueue, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Process one batch; what has to come again is in the answer."""
     records: Sequence[Mapping[str, Any]] = event.get("Records") or ()
     if not records or any(record.get("eventSource") != "aws:sqs" for record in records):
@@ -63,11 +93,24 @@ def _give_back(
 
 
 @cache
-def _wired() -> tuple[PipelineApp, SqsQueue]:
-    app = wiring_event_pipeline.event_pipeline("aws")
+def _event_pipeline() -> tuple[App, SqsQueue]:
+    from serverless_ai_runtime.wiring_event_pipeline import event_pipeline
+
+    return _with_queue(event_pipeline("aws"))
+
+
+@cache
+def _rag_ingest() -> tuple[App, SqsQueue]:
+    from serverless_ai_runtime.wiring_rag import rag_ingest
+
+    return _with_queue(rag_ingest("aws"))
+
+
+def _with_queue(app: App) -> tuple[App, SqsQueue]:
     return app, AwsAdapters(WORLD).later(app.settings)
 
 
 # Wired while Lambda starts the function, as in `aws_lambda`.
-if config.handler_name() == f"{__name__}.event_pipeline":
-    _wired()
+_WIRED: Final = {f"{__name__}.event_pipeline": _event_pipeline, f"{__name__}.rag_ingest": _rag_ingest}
+if config.handler_name() in _WIRED:
+    _WIRED[config.handler_name()]()

@@ -19,7 +19,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from serverless_ai_local import launch
 from serverless_ai_local.ask import AskError, Reply, ask, ask_with_token
 from serverless_ai_local.azure import caller as azure
-from serverless_ai_local.commands import pipeline_run, run_report
+from serverless_ai_local.commands import pipeline_run, rag_run, run_report
 from serverless_ai_local.commands.stopping import interruptible
 from serverless_ai_local.gcp import caller as google
 from serverless_ai_local.targets import Deployed, DeployError, ProgressEvent
@@ -148,6 +148,8 @@ def _try_out(
 ) -> None:
     if slug == "event_pipeline":
         pipeline_run.process_one(console, cloud, target, deployed.outputs, text)
+    elif slug == "rag":
+        rag_run.answer_one(console, cloud, target, deployed.outputs, text)
     else:
         _ask(console, cloud, target, deployed, text)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from serverless_ai_local.models import tasks, tokens
+from serverless_ai_local.models import passages, tasks, tokens
 from serverless_ai_local.models.chat import END, MAX_TOKENS, STOP_SEQUENCE, ChatAnswer, ChatRequest
 from serverless_ai_local.models.words import WORD, content_words, split
 
@@ -37,7 +37,7 @@ class ExtractiveModel:
     def answer(self, request: ChatRequest) -> ChatAnswer:
         """The best sentences of what was said, cut to the tokens that were asked for."""
         read = [request.system, *(turn.text for turn in request.turns)]
-        text = tasks.answer(request) or _compose(request)
+        text = tasks.answer(request) or passages.answer(request, LABEL) or _compose(request)
         stop = END
         for sequence in request.stop:
             head, found, _ = text.partition(sequence) if sequence else (text, "", "")

@@ -24,6 +24,8 @@ class Row(NamedTuple):
     source: str
     end_of_life: str | None = None
     note: str = ""
+    dimension: int = 0
+    """Numbers in a vector, by default; 0 = the model makes no vectors."""
     regions: Mapping[str, tuple[str, ...]] = {}
     """Destinations of a profile where they are known to be fewer than its geography's."""
 
@@ -134,12 +136,29 @@ ROWS: Final[Mapping[str, Row]] = {
         end_of_life="2026-10-14",
         note=_ANTHROPIC_NOTE,
     ),
+    "amazon.titan-embed-text-v2:0": Row(
+        "Amazon Titan Text Embeddings V2",
+        {"": Price(0.02, 0.0)},
+        _PRICES,
+        dimension=1024,
+    ),
+    "cohere.embed-english-v3": Row("Cohere Embed English 3", {"": Price(0.1, 0.0)}, _PRICES, dimension=1024),
+    "cohere.embed-multilingual-v3": Row(
+        "Cohere Embed Multilingual 3", {"": Price(0.1, 0.0)}, _PRICES, dimension=1024
+    ),
+    "cohere.embed-v4:0": Row(
+        "Cohere Embed 4",
+        dict.fromkeys(("", "us", "eu", "global"), Price(0.12, 0.0)),
+        _PRICES,
+        dimension=1536,
+    ),
 }
 
 ALIASES: Final[Mapping[str, str]] = {
     # Everyone may call it, without a form or an agreement, and it is the cheapest of its family.
     "small": "amazon.nova-micro-v1:0",
     "large": "anthropic.claude-sonnet-5-5",
+    "embed": "amazon.titan-embed-text-v2:0",
 }
 
 # The geographies that keep a prompt near its region, nearest first.

@@ -16,11 +16,15 @@ from serverless_ai_runtime import config
 __all__ = [
     "ACCESS_LOG_FORMAT",
     "Alarm",
+    "Graph",
     "alarm_tokens_per_hour",
     "event_pipeline_alarms",
     "event_pipeline_dashboard",
     "function_llm_alarms",
     "function_llm_dashboard",
+    "graphs_of_api",
+    "graphs_of_queue",
+    "in_rows",
 ]
 
 FIVE_MINUTES: Final = 300
@@ -48,7 +52,7 @@ ACCESS_LOG_FORMAT: Final = json.dumps(
 """One JSON line a request of an HTTP API. No header and no body: no credential, no prompt."""
 
 
-_Graph = tuple[str, str, Sequence[Sequence[Any]]]
+Graph = tuple[str, str, Sequence[Sequence[Any]]]
 """Title, default statistic, metrics."""
 
 
@@ -118,10 +122,17 @@ def function_llm_dashboard(
     *, region: str, function_name: str, api_id: str, stage: str, dead_letter_queue_name: str
 ) -> dict[str, Any]:
     """The body of the CloudWatch dashboard of Function + LLM (an account's first three are free)."""
+    return in_rows(region, graphs_of_api(function_name, api_id, stage, dead_letter_queue_name))
+
+
+def graphs_of_api(
+    function_name: str, api_id: str, stage: str, dead_letter_queue_name: str
+) -> list[list[Graph]]:
+    """Rows of a function that answers requests of an HTTP API."""
     function = ["FunctionName", function_name]
     api = ["ApiId", api_id, "Stage", stage]
     own = config.METRIC_NAMESPACE
-    rows: list[list[_Graph]] = [
+    return [
         [
             ("Requests", "Sum", [["AWS/ApiGateway", m, *api] for m in ("Count", "4xx", "5xx")]),
             ("Latency of the endpoint (ms)", "p95", _percentiles(["AWS/ApiGateway", "Latency", *api])),
@@ -149,7 +160,6 @@ def function_llm_dashboard(
             ("Refused by budget", "Sum", [[own, config.METRIC_BUDGET_REFUSALS, *function]]),
         ],
     ]
-    return _board(region, rows)
 
 
 def event_pipeline_alarms(*, function_name: str, queue_name: str, dead_letter_queue_name: str) -> list[Alarm]:
@@ -186,31 +196,34 @@ def event_pipeline_dashboard(
     *, region: str, function_name: str, queue_name: str, dead_letter_queue_name: str
 ) -> dict[str, Any]:
     """The body of the CloudWatch dashboard of the event pipeline."""
+    return in_rows(region, graphs_of_queue(function_name, queue_name, dead_letter_queue_name))
+
+
+def graphs_of_queue(function_name: str, queue_name: str, dead_letter_queue_name: str) -> list[list[Graph]]:
+    """Rows of a function that works on a queue."""
     function, queue = ["FunctionName", function_name], ["QueueName", queue_name]
     dead = ["QueueName", dead_letter_queue_name]
     own, visible = config.METRIC_NAMESPACE, "ApproximateNumberOfMessagesVisible"
-    return _board(
-        region,
+    return [
         [
-            [
-                ("In and out of the queue", "Sum", [["AWS/SQS", m, *queue] for m in _FLOW]),
-                ("Oldest item (s)", "Maximum", [["AWS/SQS", "ApproximateAgeOfOldestMessage", *queue]]),
-                ("Dead letters", "Maximum", [["AWS/SQS", visible, *dead]]),
-            ],
-            [
-                ("Invocations", "Sum", [["AWS/Lambda", m, *function] for m in _CALLS]),
-                ("Duration (ms)", "p95", _percentiles(["AWS/Lambda", "Duration", *function])),
-                (
-                    "Tokens",
-                    "Sum",
-                    [[own, m, *function] for m in (config.METRIC_INPUT_TOKENS, config.METRIC_OUTPUT_TOKENS)],
-                ),
-            ],
+            ("In and out of the queue", "Sum", [["AWS/SQS", m, *queue] for m in _FLOW]),
+            ("Oldest item (s)", "Maximum", [["AWS/SQS", "ApproximateAgeOfOldestMessage", *queue]]),
+            ("Dead letters", "Maximum", [["AWS/SQS", visible, *dead]]),
         ],
-    )
+        [
+            ("Invocations", "Sum", [["AWS/Lambda", m, *function] for m in _CALLS]),
+            ("Duration (ms)", "p95", _percentiles(["AWS/Lambda", "Duration", *function])),
+            (
+                "Tokens",
+                "Sum",
+                [[own, m, *function] for m in (config.METRIC_INPUT_TOKENS, config.METRIC_OUTPUT_TOKENS)],
+            ),
+        ],
+    ]
 
 
-def _board(region: str, rows: Sequence[Sequence[_Graph]]) -> dict[str, Any]:
+def in_rows(region: str, rows: Sequence[Sequence[Graph]]) -> dict[str, Any]:
+    """The body of a dashboard with these rows of graphs."""
     return {
         "widgets": [
             _widget(graph, region, x=column * WIDTH, y=line * HEIGHT)
@@ -228,7 +241,7 @@ def _percentiles(metric: Sequence[str]) -> list[list[Any]]:
     return [[*metric, {"stat": stat}] for stat in ("p50", "p95")]
 
 
-def _widget(graph: _Graph, region: str, *, x: int, y: int) -> dict[str, Any]:
+def _widget(graph: Graph, region: str, *, x: int, y: int) -> dict[str, Any]:
     title, statistic, metrics = graph
     return {
         "type": "metric",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -100,6 +101,18 @@ STORES: Final[dict[str, tuple[type[VectorStore], ...]]] = {
     "gcp": (Firestore, AlloyDb, VertexVectorSearch),
 }
 """By cloud; the default first."""
+
+
+def has_keywords(store: VectorStore) -> bool:
+    """Whether the store has full-text search."""
+    if isinstance(store, VertexVectorSearch):
+        return not store.classic
+    return not isinstance(store, S3Vectors | Firestore)
+
+
+def key_of(store: VectorStore) -> str:
+    """The store's name in settings files and in the handlers' configuration, e.g. `s3_vectors`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(store).__name__).lower()
 
 
 def index_name(model: str, dimension: int) -> str:

@@ -10,7 +10,8 @@ except ImportError as error:
 from serverless_ai_pulumi.aws._function import VpcPlacement
 from serverless_ai_pulumi.aws.event_pipeline import EventPipeline
 from serverless_ai_pulumi.aws.function_llm import FunctionLlm
+from serverless_ai_pulumi.aws.rag import Rag
 
 del _pulumi_aws
 
-__all__ = ["EventPipeline", "FunctionLlm", "VpcPlacement"]
+__all__ = ["EventPipeline", "FunctionLlm", "Rag", "VpcPlacement"]

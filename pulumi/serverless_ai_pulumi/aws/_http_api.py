@@ -1,7 +1,8 @@
-"""An HTTP API with one route to a function: authorised, throttled, logged."""
+"""An HTTP API to one function: authorised, throttled, logged."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pulumi
@@ -23,13 +24,13 @@ def http_api(
     function: aws.lambda_.Function,
     *,
     method: str,
-    path: str,
+    paths: Sequence[str],
     auth: Iam | Jwt,
     throttle: Throttle,
     access_log: aws.cloudwatch.LogGroup,
     opts: pulumi.ResourceOptions,
 ) -> HttpApiParts:
-    """`method` and `path` (with its slash) answered by `function`; there is no other and no open route."""
+    """`method` and each of `paths` (with its slash) answered by `function`; no route is open."""
     api = aws.apigatewayv2.Api(name, protocol_type="HTTP", opts=opts)
     integration = aws.apigatewayv2.Integration(
         f"{name}-integration",
@@ -40,23 +41,25 @@ def http_api(
         opts=opts,
     )
     authorizer = None if isinstance(auth, Iam) else _authorizer(f"{name}-authorizer", api, auth, opts=opts)
-    aws.apigatewayv2.Route(
-        f"{name}-route",
-        api_id=api.id,
-        route_key=f"{method} {path}",
-        target=pulumi.Output.concat("integrations/", integration.id),
-        authorization_type="AWS_IAM" if authorizer is None else "JWT",
-        authorizer_id=None if authorizer is None else authorizer.id,
-        opts=opts,
-    )
-    aws.lambda_.Permission(
-        f"{name}-permission",
-        action="lambda:InvokeFunction",
-        function=function.name,
-        principal="apigateway.amazonaws.com",
-        source_arn=pulumi.Output.concat(api.execution_arn, f"/*/{method}{path}"),
-        opts=opts,
-    )
+    for path in paths:
+        own = path.replace("/", "-") if len(paths) > 1 else ""
+        aws.apigatewayv2.Route(
+            f"{name}-route{own}",
+            api_id=api.id,
+            route_key=f"{method} {path}",
+            target=pulumi.Output.concat("integrations/", integration.id),
+            authorization_type="AWS_IAM" if authorizer is None else "JWT",
+            authorizer_id=None if authorizer is None else authorizer.id,
+            opts=opts,
+        )
+        aws.lambda_.Permission(
+            f"{name}-permission{own}",
+            action="lambda:InvokeFunction",
+            function=function.name,
+            principal="apigateway.amazonaws.com",
+            source_arn=pulumi.Output.concat(api.execution_arn, f"/*/{method}{path}"),
+            opts=opts,
+        )
     stage = _stage(f"{name}-stage", api, throttle, access_log, opts=opts)
     return HttpApiParts(api=api, stage=stage)
 

@@ -103,7 +103,7 @@ class FunctionLlm(pulumi.ComponentResource):
             f"{name}-api",
             self.function,
             method="POST",
-            path="/chat",
+            paths=["/chat"],
             auth=settings.auth,
             throttle=settings.throttle,
             access_log=self.log_group,

@@ -35,7 +35,24 @@ EVENT_PIPELINE: Final[Exports] = {
     "schedule_name": ("schedule", "name"),
     "dashboard_name": ("dashboard", "dashboard_name"),
 }
-EXPORTS: Final[Mapping[str, Exports]] = {"FunctionLlm": FUNCTION_LLM, "EventPipeline": EVENT_PIPELINE}
+RAG: Final[Exports] = {
+    "endpoint": ("endpoint", None),
+    "documents": ("documents", "bucket"),
+    "queue": ("queue", "url"),
+    "dead_letters": ("dead_letters", "url"),
+    "function_name": ("function", "name"),
+    "ingest_function_name": ("ingest_function", "name"),
+    "role_name": ("role", "name"),
+    "ingest_role_name": ("ingest_role", "name"),
+    "log_group_name": ("log_group", "name"),
+    "table_name": ("table", "name"),
+    "dashboard_name": ("dashboard", "dashboard_name"),
+}
+EXPORTS: Final[Mapping[str, Exports]] = {
+    "FunctionLlm": FUNCTION_LLM,
+    "EventPipeline": EVENT_PIPELINE,
+    "Rag": RAG,
+}
 """Class of the component -> its exports."""
 
 

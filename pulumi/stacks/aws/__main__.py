@@ -4,10 +4,10 @@ import pulumi
 
 from serverless_ai_patterns.catalogue import find
 from serverless_ai_patterns.settings import from_mapping
-from serverless_ai_pulumi.aws import EventPipeline, FunctionLlm
+from serverless_ai_pulumi.aws import EventPipeline, FunctionLlm, Rag
 from serverless_ai_pulumi.aws.outputs import outputs
 
-COMPONENTS = {"event_pipeline": EventPipeline, "function_llm": FunctionLlm}
+COMPONENTS = {"event_pipeline": EventPipeline, "function_llm": FunctionLlm, "rag": Rag}
 
 config = pulumi.Config()
 pattern = find(config.require("pattern"))

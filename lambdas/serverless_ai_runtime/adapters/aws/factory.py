@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from serverless_ai_runtime import config
 from serverless_ai_runtime.adapters.aws.service import Aws, Service, host
-from serverless_ai_runtime.core.ports import ChatModel, KeyValueStore, Publisher, World
+from serverless_ai_runtime.core.ports import ChatModel, Publisher, World
 from serverless_ai_runtime.http import HttpClient
 
 if TYPE_CHECKING:
+    from serverless_ai_runtime.adapters.aws.dynamodb import DynamoDbStore
+    from serverless_ai_runtime.adapters.aws.s3 import S3Objects
     from serverless_ai_runtime.adapters.aws.sqs import SqsQueue
     from serverless_ai_runtime.config_event_pipeline import EventPipelineConfig
     from serverless_ai_runtime.core.event_pipeline.ports import AiService, DeadLetters
-    from serverless_ai_runtime.core.objects import ObjectStore
 
 ATTEMPT_S = 3.0
 """Patience with one attempt at a store or a queue: they answer in milliseconds. A model gets all there is."""
@@ -30,20 +31,20 @@ class AwsAdapters:
     def chat_model(self, settings: config.ModelSettings) -> ChatModel:
         from serverless_ai_runtime.adapters.aws.bedrock import BedrockChat
 
-        service = self._service("Bedrock", "bedrock-runtime", signing_name="bedrock")
+        service = self.service("Bedrock", "bedrock-runtime", signing_name="bedrock")
         return BedrockChat(service, settings.model, settings.guardrail_id, settings.guardrail_version)
 
-    def store(self, name: str) -> KeyValueStore:
+    def store(self, name: str) -> DynamoDbStore:
         from serverless_ai_runtime.adapters.aws.dynamodb import DynamoDbStore
 
-        return DynamoDbStore(self._service("DynamoDB", "dynamodb", attempt_s=ATTEMPT_S), name)
+        return DynamoDbStore(self.service("DynamoDB", "dynamodb", attempt_s=ATTEMPT_S), name)
 
     def publisher(self, destination: str) -> Publisher:
         from serverless_ai_runtime.adapters.aws.sqs import SqsPublisher
 
-        return SqsPublisher(self._service("SQS", "sqs", attempt_s=ATTEMPT_S), destination)
+        return SqsPublisher(self.service("SQS", "sqs", attempt_s=ATTEMPT_S), destination)
 
-    def objects(self, settings: EventPipelineConfig) -> ObjectStore:
+    def objects(self, settings: config.WorkPlaces) -> S3Objects:
         from serverless_ai_runtime.adapters.aws.s3 import S3Endpoint, S3Objects
 
         public = host("s3", self._region)
@@ -54,28 +55,27 @@ class AwsAdapters:
         from serverless_ai_runtime.adapters.aws.ai import make
 
         def service(name: str, endpoint: str, signing_name: str) -> Service:
-            return self._service(name, endpoint, signing_name=signing_name)
+            return self.service(name, endpoint, signing_name=signing_name)
 
         return make(settings, service, self.objects(settings))
 
     def announcements(self, settings: EventPipelineConfig) -> Publisher:
         from serverless_ai_runtime.adapters.aws.events import BusPublisher
 
-        service = self._service("EventBridge", "events", attempt_s=ATTEMPT_S)
+        service = self.service("EventBridge", "events", attempt_s=ATTEMPT_S)
         return BusPublisher(service, settings.announcements)
 
-    def dead_letters(self, settings: EventPipelineConfig) -> DeadLetters:
+    def dead_letters(self, settings: config.WorkPlaces) -> DeadLetters:
         from serverless_ai_runtime.adapters.aws.sqs import SqsDeadLetters
 
-        return SqsDeadLetters(self._service("SQS", "sqs", attempt_s=ATTEMPT_S), settings.dead_letters)
+        return SqsDeadLetters(self.service("SQS", "sqs", attempt_s=ATTEMPT_S), settings.dead_letters)
 
-    def later(self, settings: EventPipelineConfig) -> SqsQueue:
+    def later(self, settings: config.WorkPlaces) -> SqsQueue:
         from serverless_ai_runtime.adapters.aws.sqs import SqsQueue
 
-        return SqsQueue(self._service("SQS", "sqs", attempt_s=ATTEMPT_S), settings.queue)
+        return SqsQueue(self.service("SQS", "sqs", attempt_s=ATTEMPT_S), settings.queue)
 
-    def _service(
-        self, name: str, endpoint: str, *, signing_name: str = "", attempt_s: float = 0.0
-    ) -> Service:
+    def service(self, name: str, endpoint: str, *, signing_name: str = "", attempt_s: float = 0.0) -> Service:
+        """The service at `endpoint`, or where the environment moves it."""
         url = config.aws_endpoint(endpoint, host(endpoint, self._region), self._env)
         return Service(self._aws, name, url, signing_name or endpoint, attempt_s)

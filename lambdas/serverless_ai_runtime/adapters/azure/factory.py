@@ -47,7 +47,7 @@ class AzureAdapters:
 
         return QueuePublisher(self._queue("destination", destination))
 
-    def objects(self, settings: EventPipelineConfig) -> ObjectStore:
+    def objects(self, settings: config.WorkPlaces) -> ObjectStore:
         from serverless_ai_runtime.adapters.azure.blobs import RESOURCE, BlobObjects
 
         url = config.service_url("objects", settings.objects)
@@ -66,12 +66,12 @@ class AzureAdapters:
         service = Service(self._azure, "EventGrid", url, RESOURCE, ATTEMPT_S)
         return TopicPublisher(service, settings.objects)
 
-    def dead_letters(self, settings: EventPipelineConfig) -> DeadLetters:
+    def dead_letters(self, settings: config.WorkPlaces) -> DeadLetters:
         from serverless_ai_runtime.adapters.azure.queue import QueueDeadLetters
 
         return QueueDeadLetters(self._queue("dead_letters", settings.dead_letters))
 
-    def later(self, settings: EventPipelineConfig) -> StorageQueue:
+    def later(self, settings: config.WorkPlaces) -> StorageQueue:
         from serverless_ai_runtime.adapters.azure.queue import StorageQueue
 
         return StorageQueue(self._queue("queue", settings.queue))

@@ -49,7 +49,7 @@ class GcpAdapters:
         topic = config.gcp_name("destination", destination, "projects", "topics")
         return PubSubPublisher(self._service("PubSub", self._addresses.pubsub), topic)
 
-    def objects(self, settings: EventPipelineConfig) -> StorageObjects:
+    def objects(self, settings: config.WorkPlaces) -> StorageObjects:
         from serverless_ai_runtime.adapters.gcp.storage import StorageObjects
 
         del settings  # buckets have names of their own everywhere
@@ -65,17 +65,17 @@ class GcpAdapters:
 
         return PubSubPublisher(*self._topic("announcements", settings.announcements))
 
-    def dead_letters(self, settings: EventPipelineConfig) -> DeadLetters:
+    def dead_letters(self, settings: config.WorkPlaces) -> DeadLetters:
         from serverless_ai_runtime.adapters.gcp.topics import TopicDeadLetters
 
         return TopicDeadLetters(*self._topic("dead_letters", settings.dead_letters))
 
-    def later(self, settings: EventPipelineConfig) -> Later:
+    def later(self, settings: config.WorkPlaces) -> Later:
         from serverless_ai_runtime.adapters.gcp.looks import Looks
 
         return Looks(self.work(settings), self._cloud.world)
 
-    def work(self, settings: EventPipelineConfig) -> PubSubPublisher:
+    def work(self, settings: config.WorkPlaces) -> PubSubPublisher:
         """The pipeline's own topic."""
         from serverless_ai_runtime.adapters.gcp.pubsub import PubSubPublisher
 

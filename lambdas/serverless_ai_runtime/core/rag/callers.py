@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from serverless_ai_runtime.core.rag.ports import Access
 from serverless_ai_runtime.core.replies import Rejection
-
-
-class Caller(NamedTuple):
-    """As the cloud's own authorisation says."""
-
-    id: str
-    claims: Mapping[str, Any]
-    """Of the token, by name; none for a caller without a token."""
+from serverless_ai_runtime.core.requests import Caller
 
 
 class Claims(NamedTuple):

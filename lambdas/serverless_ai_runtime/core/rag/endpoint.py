@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from serverless_ai_runtime.core.context import Turn, estimate_tokens
 from serverless_ai_runtime.core.ports import Answer, ChatModel, Deadline, Journal, Prompt
 from serverless_ai_runtime.core.rag.answering import Answered, Answering, Citation, Question
-from serverless_ai_runtime.core.rag.callers import Caller, Claims, access_of
+from serverless_ai_runtime.core.rag.callers import Claims, access_of
 from serverless_ai_runtime.core.rag.requests import FIELDS, SEARCH_FIELDS, parse
 from serverless_ai_runtime.core.rag.retrieval import Passage, Retrieval
 from serverless_ai_runtime.core.rag.serving import Serving
 from serverless_ai_runtime.core.replies import Reply, failure
-from serverless_ai_runtime.core.requests import InvalidRequest
+from serverless_ai_runtime.core.requests import Caller, InvalidRequest
 
 if TYPE_CHECKING:
     from serverless_ai_runtime.core.budget import Budget

@@ -1,0 +1,51 @@
+"""Where vectors are kept: one shape for every store, so that the pattern need not know which it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from aws_cdk import RemovalPolicy, aws_iam, aws_kms
+from constructs import Construct
+
+from serverless_ai_cdk._s3_vectors import s3_vectors
+from serverless_ai_patterns.aws.policy import Statement
+from serverless_ai_patterns.rag.stores import S3Vectors, VectorStore
+
+
+class Vectors(Protocol):
+    """A store that was made. Its resources are attributes of their own."""
+
+    @property
+    def places(self) -> Mapping[str, str]:
+        """Index -> where its vectors are, as the handlers are told."""
+        ...
+
+    @property
+    def read(self) -> Sequence[Statement]:
+        """What who searches may do."""
+        ...
+
+    @property
+    def write(self) -> Sequence[Statement]:
+        """What who keeps the index may do."""
+        ...
+
+    def let_in(self, *, readers: Sequence[aws_iam.IRole], writers: Sequence[aws_iam.IRole]) -> None:
+        """Admit roles where the store itself lists who may come in."""
+        ...
+
+
+def vectors(
+    scope: Construct,
+    id: str,
+    indexes: Mapping[str, int],
+    store: VectorStore,
+    *,
+    key: aws_kms.IKey | None,
+    removal_policy: RemovalPolicy,
+) -> Vectors:
+    """The store of these settings, with an index for each name in `indexes`, whose value is its dimension."""
+    if isinstance(store, S3Vectors):
+        return s3_vectors(scope, id, indexes, store, key=key, removal_policy=removal_policy)
+    raise ValueError(f"{scope.node.path}: AWS has no store {store!r}")

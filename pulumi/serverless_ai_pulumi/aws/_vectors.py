@@ -1,0 +1,51 @@
+"""Where vectors are kept: one shape for every store, so that the pattern need not know which it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import pulumi
+import pulumi_aws as aws
+
+from serverless_ai_patterns.aws.policy import Statement
+from serverless_ai_patterns.rag.stores import S3Vectors, VectorStore
+from serverless_ai_pulumi.aws._s3_vectors import s3_vectors
+
+
+class Vectors(Protocol):
+    """A store that was made. Its resources are attributes of their own."""
+
+    @property
+    def places(self) -> Mapping[str, pulumi.Output[str]]:
+        """Index -> where its vectors are, as the handlers are told."""
+        ...
+
+    @property
+    def read(self) -> pulumi.Output[list[Statement]]:
+        """What who searches may do."""
+        ...
+
+    @property
+    def write(self) -> pulumi.Output[list[Statement]]:
+        """What who keeps the index may do."""
+        ...
+
+    def let_in(self, *, readers: Sequence[aws.iam.Role], writers: Sequence[aws.iam.Role]) -> None:
+        """Admit roles where the store itself lists who may come in."""
+        ...
+
+
+def vectors(
+    name: str,
+    indexes: Mapping[str, int],
+    store: VectorStore,
+    *,
+    key_arn: pulumi.Input[str] | None,
+    force_destroy: bool,
+    opts: pulumi.ResourceOptions,
+) -> Vectors:
+    """The store of these settings, with an index for each name in `indexes`, whose value is its dimension."""
+    if isinstance(store, S3Vectors):
+        return s3_vectors(name, indexes, store, key_arn=key_arn, force_destroy=force_destroy, opts=opts)
+    raise ValueError(f"{name}: AWS has no store {store!r}")
