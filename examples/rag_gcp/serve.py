@@ -183,7 +183,7 @@ class Server(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     """The page's files, and its questions."""
 
-    server: Server
+    server: Server  # pyright: ignore[reportIncompatibleVariableOverride]
     server_version, sys_version = "page", ""
     timeout = CALLER_TIMEOUT_S
 

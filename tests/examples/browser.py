@@ -115,6 +115,7 @@ class Page:
         self._browser, self._session = browser, session
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
         self.look()
 
     def call(self, method: str, /, **params: Any) -> Any:

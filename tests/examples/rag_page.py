@@ -126,9 +126,7 @@ def serving(endpoint: str, path: Path) -> Iterator[str]:
     """The address of the page, with `path` as PATH."""
     command = [sys.executable, str(EXAMPLE / "serve.py"), "--endpoint", endpoint, "--port", "0"]
     env = {**os.environ, "PATH": str(path)}
-    with subprocess.Popen(
-        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         line = process.stdout.readline()
         try:

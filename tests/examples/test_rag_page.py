@@ -83,7 +83,13 @@ def api(stub: StubApi) -> StubApi:
 @pytest.fixture
 def page(browser: Browser, address: str, api: StubApi) -> Iterator[Page]:
     with browser.page(address) as page:
+        ready(page)
         yield page
+
+
+def ready(page: Page) -> None:
+    """The question has the focus: what is typed goes there."""
+    page.until("document.activeElement.id === 'question'")
 
 
 def ask(page: Page, question: str = "What is it for?") -> None:
@@ -320,6 +326,7 @@ def test_a_page_whose_server_has_gone_says_so(browser: Browser, api: StubApi, tm
     with browser.page() as page:
         with serving(api.url, gcloud(tmp_path)) as address:
             page.open(address)
+            ready(page)
         ask(page)
         assert "Is serve.py still running?" in page.text(".problem")
 
@@ -330,6 +337,7 @@ def test_whoever_is_not_logged_in_is_told_how(browser: Browser, api: StubApi, tm
         "#!/bin/sh\necho 'You do not currently have an active account selected.' >&2\nexit 1\n"
     )
     with serving(api.url, tmp_path) as address, browser.page(address) as page:
+        ready(page)
         ask(page)
         assert "run `gcloud auth login`" in page.text(".problem")
         program.unlink()
