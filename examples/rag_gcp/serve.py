@@ -136,7 +136,7 @@ class Endpoint:
             if len(content) > MAX_REPLY_BYTES:
                 raise Failure(502, "reply_too_large", "The endpoint's answer is too large.")
             kind, again = response.getheader("content-type", ""), response.getheader("retry-after", "")
-            return Reply(response.status, content, kind, again)
+            return Reply(response.status, content, kind, again if again.isdecimal() else "")
         except TimeoutError as error:
             message = f"The endpoint did not answer within {self._timeout_s:g} seconds."
             raise Failure(504, "timed_out", message) from error

@@ -289,24 +289,28 @@ def test_the_same_may_be_asked_again(page: Page, api: StubApi) -> None:
 
 
 def test_waiting_is_shown_and_may_be_stopped(page: Page, api: StubApi) -> None:
+    api.reply = fault(502, "Not now")
+    ask(page, "Failed")
+    api.reply = said(ANSWER)
     api.go_on.clear()
     page.type("Slow")
     page.press("Enter")
     page.until("document.querySelector('#elapsed').innerText === '1 s'")
     assert page.text("#status") == "Looking for the answer…"
-    assert page.run("document.querySelector('#ask').disabled && document.querySelector('#search').disabled")
+    assert page.texts("button:disabled") == ["Ask again", "Ask", "Find passages"]
     page.type("Impatient")
     page.press("Enter")
-    assert page.texts("h2") == ["Slow"], "one question at a time; the next may be written"
+    assert page.texts("h2") == ["Failed", "Slow"], "one question at a time; the next may be written"
     page.click("#stop")
-    page.until("document.querySelector('.problem') !== null")
-    assert "You stopped it." in page.text(".problem")
+    page.until("document.querySelectorAll('.problem').length === 2")
+    assert "You stopped it." in page.text(".turn:last-child .problem")
+    assert page.texts("button:disabled") == []
     assert page.text("#status") == ""
     api.go_on.set()
     ask(page, "!")
-    assert page.texts("h2") == ["Slow", "Impatient!"]
-    assert page.texts(".turn:first-child .answer") == [], "what comes late is not shown"
-    assert "session_id" not in api.asked[1].body
+    assert page.texts("h2") == ["Failed", "Slow", "Impatient!"]
+    assert page.texts(".turn:nth-child(2) .answer") == [], "what comes late is not shown"
+    assert [one.body.get("session_id") for one in api.asked] == [None, None, None]
 
 
 def test_a_new_conversation_forgets_what_is_waited_for(page: Page, api: StubApi) -> None:

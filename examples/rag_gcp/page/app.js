@@ -162,7 +162,6 @@ function begin(verb, text, names) {
 
 /** Ask what this turn asks, in the place of what came of it before. */
 async function run(turn) {
-  if (pending) return;
   const mine = (pending = new AbortController());
   const asks = turn.verb === "ask";
   turn.box.querySelector(":scope > .problem")?.remove();
@@ -172,7 +171,6 @@ async function run(turn) {
   try {
     const body = asks && session ? { ...turn.body, session_id: session } : turn.body;
     const reply = await post(turn.verb, body, mine.signal);
-    mine.signal.throwIfAborted();
     came = asks ? answered(turn, reply) : passages(turn, reply);
   } catch (error) {
     const said = mine.signal.aborted ? new Problem(-1, "You stopped it.") : error;
@@ -191,7 +189,7 @@ function wait(text) {
   const show = () => (byId("elapsed").textContent = `${Math.floor((Date.now() - began) / 1000)} s`);
   const busy = (yes) => {
     byId("waiting").hidden = !yes;
-    for (const id of ["ask", "search"]) byId(id).disabled = yes;
+    for (const one of document.querySelectorAll("#ask, #search, .problem button")) one.disabled = yes;
   };
   busy(true);
   show();
