@@ -47,5 +47,5 @@ def vectors(
 ) -> Vectors:
     """The store of these settings, with an index for each name in `indexes`, whose value is its dimension."""
     if isinstance(store, S3Vectors):
-        return s3_vectors(scope, id, indexes, store, key=key, removal_policy=removal_policy)
+        return s3_vectors(scope, id, indexes, key=key, removal_policy=removal_policy)
     raise ValueError(f"{scope.node.path}: AWS has no store {store!r}")

@@ -23,6 +23,7 @@ from serverless_ai_local.aws.metrics import Metrics
 from serverless_ai_local.aws.object_events import ObjectEvents
 from serverless_ai_local.aws.objects import Objects
 from serverless_ai_local.aws.queue_moves import QueueMoves
+from serverless_ai_local.aws.s3_vectors import S3Vectors
 from serverless_ai_local.aws.scheduler import Scheduler
 from serverless_ai_local.aws.service_roles import Checks, Issuer, ServiceRoles
 from serverless_ai_local.aws.topics import Topics
@@ -80,6 +81,7 @@ class EventDriven:
         self._clock = Clock(self._scheduler, targets)
         self._sources = EventSources(self.functions, roles, forward)
         self._unoffered = Unoffered(forward)
+        self._vectors = S3Vectors()
         self._ai = AiServices(
             ContentReader(), checks=checks, roles=roles, deliveries=deliveries, happened=self._events.happened
         )
@@ -88,7 +90,7 @@ class EventDriven:
         """What these services offer themselves."""
         parts = (
             self._lambda, self._events, self._scheduler, self._alarms, self._sources, self._objects,
-            self._moves, self._topics, self._unoffered, self._ai,
+            self._moves, self._topics, self._unoffered, self._ai, self._vectors,
         )  # fmt: skip
         return {key: handler for part in parts for key, handler in part.operations().items()}
 

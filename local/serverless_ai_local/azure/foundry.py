@@ -106,7 +106,7 @@ class Foundry:
                 f"{model['name']}. Please choose different model and try again.",
             )
         if operation == _EMBEDDINGS:
-            return reply(foundry_embeddings.answer(body, model))
+            return reply(foundry_embeddings.answer(body, model, self._models))
         return self._complete(body, deployment.name, model)
 
     def _complete(self, body: Mapping[str, Any], deployment: str, model: Mapping[str, Any]) -> Response:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from serverless_ai_local.azure.calls import ServiceFault
 from serverless_ai_local.models import tokens
-from serverless_ai_local.models.embedding import embed
+from serverless_ai_local.models.service import ModelService
 from serverless_ai_local.plain import is_list
 
 FIELDS: Final = frozenset(("dimensions", "encoding_format", "input", "model", "user"))
@@ -38,7 +38,7 @@ def offered(model: Mapping[str, Any]) -> bool:
     return model.get("name") in _MODELS
 
 
-def answer(body: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
+def answer(body: Mapping[str, Any], model: Mapping[str, Any], models: ModelService) -> dict[str, Any]:
     """Raises `ServiceFault` for what the service does not take."""
     name = str(model["name"])
     texts, dimensions = _texts(body), _dimensions(body, name)
@@ -50,7 +50,7 @@ def answer(body: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
     encoding = body.get("encoding_format", "float")
     if encoding not in ("float", "base64"):
         raise _bad(f"encoding_format must be float or base64, got {encoding!r}")
-    vectors = [embed(text, dimensions) for text in texts]
+    vectors = models.embed(name, texts, dimensions)
     data = [
         {"object": "embedding", "index": index, "embedding": _encoded(vector, encoding)}
         for index, vector in enumerate(vectors)

@@ -13,15 +13,17 @@ _WORD: Final = re.compile(r"\w+")
 
 
 def embed(text: str, dimensions: int) -> list[float]:
-    """A unit vector; all zeros for a text without words."""
+    """A unit vector, also of a text without words."""
     vector = [0.0] * dimensions
     for word in _WORD.findall(text.lower()):
         _add(vector, word, 1.0)
         padded = f" {word} "
         for at in range(len(padded) - 2):
             _add(vector, "3:" + padded[at : at + 3], 0.5)
+    if not any(vector):
+        _add(vector, "1:" + text, 1.0)  # a store refuses zeros: they have no direction
     length = math.sqrt(sum(value * value for value in vector))
-    return [value / length for value in vector] if length else vector
+    return [value / length for value in vector]
 
 
 def _add(vector: list[float], feature: str, weight: float) -> None:

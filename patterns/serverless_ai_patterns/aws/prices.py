@@ -38,6 +38,10 @@ EVENTS = Price(1.00, "million custom events")
 QUEUE_REQUESTS = Price(0.40, "million requests of a standard queue")
 OBJECT_WRITES = Price(5.00, "million PUT requests")
 OBJECT_READS = Price(0.40, "million GET requests")
+VECTORS_PUT = Price(0.20, "GB of vectors put", _PAGE)
+VECTORS_KEPT = Price(0.06, "GB of vectors and metadata a month", _PAGE)
+VECTOR_QUERIES = Price(2.50, "million queries", _PAGE)
+VECTORS_SEARCHED = Price(0.004, "TB searched, for the first 100,000 vectors of an index", _PAGE)
 TEXTRACT_PAGES = Price(1.50, "thousand pages, DetectDocumentText", _PAGE)
 REKOGNITION_IMAGES = Price(1.00, "thousand images", _PAGE)
 COMPREHEND_UNITS = Price(0.0001, "unit of 100 characters, at least 3 a request", _PAGE)
@@ -131,6 +135,8 @@ FREE: Final[Mapping[str, str]] = {
     "AWS::S3::Bucket": "paid by the gigabyte kept and by the request",
     "AWS::SNS::Topic": "paid by the message",
     "AWS::SQS::Queue": "paid by the request",
+    "AWS::S3Vectors::Index": "paid by the gigabyte kept, put and searched",
+    "AWS::S3Vectors::VectorBucket": "holds indexes: no charge",
     "AWS::Scheduler::Schedule": "paid by the invocation",
 }
 

@@ -12,6 +12,9 @@ from serverless_ai_patterns.aws.policy import Statement
 from serverless_ai_patterns.rag.stores import S3Vectors, VectorStore
 from serverless_ai_pulumi.aws._s3_vectors import s3_vectors
 
+_MOST = 50
+"""Characters of a name that is made unique; a vector bucket's has at most 63."""
+
 
 class Vectors(Protocol):
     """A store that was made. Its resources are attributes of their own."""
@@ -41,11 +44,22 @@ def vectors(
     indexes: Mapping[str, int],
     store: VectorStore,
     *,
+    unique: pulumi.Output[str],
     key_arn: pulumi.Input[str] | None,
     force_destroy: bool,
     opts: pulumi.ResourceOptions,
 ) -> Vectors:
-    """The store of these settings, with an index for each name in `indexes`, whose value is its dimension."""
+    """The store of these settings, with an index for each name in `indexes`, whose value is its dimension.
+
+    `unique` is what tells its names from those of other deployments in the account.
+    """
     if isinstance(store, S3Vectors):
-        return s3_vectors(name, indexes, store, key_arn=key_arn, force_destroy=force_destroy, opts=opts)
+        return s3_vectors(
+            name,
+            indexes,
+            bucket_name=pulumi.Output.concat(name.lower()[:_MOST], "-", unique),
+            key_arn=key_arn,
+            force_destroy=force_destroy,
+            opts=opts,
+        )
     raise ValueError(f"{name}: AWS has no store {store!r}")

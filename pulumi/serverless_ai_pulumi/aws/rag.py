@@ -30,6 +30,8 @@ from serverless_ai_runtime.config import to_env
 from serverless_ai_runtime.config_rag import IndexConfig
 
 PATTERN = "rag"
+UNIQUE_CHARS = 7
+"""Of the names that Pulumi makes: what it appends to be unique."""
 
 
 class Rag(pulumi.ComponentResource):
@@ -100,6 +102,7 @@ class Rag(pulumi.ComponentResource):
             f"{name}-vectors",
             {one.name: one.dimension for one in self.indexes},
             store,
+            unique=self.table.name.apply(lambda made: made[-UNIQUE_CHARS:]),
             key_arn=key_arn,
             force_destroy=force_destroy,
             opts=self._child,

@@ -8,7 +8,6 @@ from typing import Any, Final
 from serverless_ai_local.aws.api import ApiError
 from serverless_ai_local.aws.bedrock.chats import STOPS, ask, chat_request, usage
 from serverless_ai_local.models import tokens
-from serverless_ai_local.models.embedding import embed
 from serverless_ai_local.models.service import ModelService
 from serverless_ai_local.plain import is_list
 
@@ -33,7 +32,8 @@ def answer(base_id: str, model_id: str, body: Body, models: ModelService) -> dic
 def _titan_v1(model_id: str, body: Body, models: ModelService) -> dict[str, Any]:
     _only(body, "inputText")
     text = _text(body, "inputText")
-    return {"embedding": embed(text, TITAN_V1_DIMENSIONS), "inputTextTokenCount": tokens.count(text)}
+    (vector,) = models.embed(model_id, [text], TITAN_V1_DIMENSIONS)
+    return {"embedding": vector, "inputTextTokenCount": tokens.count(text)}
 
 
 def _titan_v2(model_id: str, body: Body, models: ModelService) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def _titan_v2(model_id: str, body: Body, models: ModelService) -> dict[str, Any]
         )
     if body.get("embeddingTypes", ["float"]) != ["float"]:
         raise ApiError("ValidationException", "the local embeddings are of the type float only")
-    vector = embed(text, dimensions)
+    (vector,) = models.embed(model_id, [text], dimensions)
     count = tokens.count(text)
     return {"embedding": vector, "embeddingsByType": {"float": vector}, "inputTextTokenCount": count}
 
@@ -58,21 +58,21 @@ def _cohere_v4(model_id: str, body: Body, models: ModelService) -> dict[str, Any
             "ValidationException",
             f"output_dimension must be one of {COHERE_V4_DIMENSIONS}, got {dimensions!r}",
         )
-    return _embedded(body, dimensions)
+    return _embedded(model_id, body, dimensions, models)
 
 
 def _cohere(model_id: str, body: Body, models: ModelService) -> dict[str, Any]:
     _only(body, "texts", "input_type", "truncate", "embedding_types")
-    return _embedded(body, COHERE_DIMENSIONS)
+    return _embedded(model_id, body, COHERE_DIMENSIONS, models)
 
 
-def _embedded(body: Body, dimensions: int) -> dict[str, Any]:
+def _embedded(model_id: str, body: Body, dimensions: int, models: ModelService) -> dict[str, Any]:
     texts = body.get("texts")
     if not is_list(texts) or not 1 <= len(texts) <= COHERE_TEXTS:
         raise ApiError("ValidationException", f"texts must be a list of 1..{COHERE_TEXTS} texts")
     if not body.get("input_type"):
         raise ApiError("ValidationException", "input_type is required")
-    vectors = [embed(str(one), dimensions) for one in texts]
+    vectors = models.embed(model_id, [str(one) for one in texts], dimensions)
     kinds = body.get("embedding_types")
     if kinds not in (None, ["float"]):
         raise ApiError("ValidationException", "the local embeddings are of the type float only")

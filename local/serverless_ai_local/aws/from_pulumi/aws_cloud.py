@@ -20,6 +20,7 @@ from serverless_ai_local.aws.from_pulumi import (
     observability,
     place,
     tables,
+    vectors,
 )
 from serverless_ai_local.aws.from_pulumi.direct import Direct
 from serverless_ai_local.aws.from_pulumi.kind import Translated
@@ -41,6 +42,7 @@ ROWS: Final[Sequence[Translation]] = (
     *models.ROWS,
     *observability.ROWS,
     *tables.ROWS,
+    *vectors.ROWS,
 )
 DIRECT: Final[Sequence[Direct]] = (
     *buckets.DIRECT,

@@ -18,6 +18,7 @@ from serverless_ai_local.aws.resources import (
     roles,
     security,
     tables,
+    vectors,
 )
 
 
@@ -36,5 +37,6 @@ def registry() -> Mapping[str, Provider]:
         *roles.PROVIDERS,
         *security.KINDS,
         *tables.PROVIDERS,
+        *vectors.KINDS,
     )
     return {provider.type: provider for provider in providers}

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from serverless_ai_local.aws.api import ApiError
-from serverless_ai_local.aws.iam.needs import bedrock, dynamodb, s3, services
+from serverless_ai_local.aws.iam.needs import bedrock, dynamodb, s3, s3vectors, services
 from serverless_ai_local.aws.iam.needs.base import Need, Parameters, Place, Rule
 
 RULES: Final[Mapping[tuple[str, str], Rule]] = {
     **bedrock.RULES,
     **dynamodb.RULES,
     **s3.RULES,
+    **s3vectors.RULES,
     **services.RULES,
 }
 
