@@ -5,8 +5,9 @@ from __future__ import annotations
 from serverless_ai_patterns.function_llm import Jwt, Throttle
 from serverless_ai_patterns.function_settings import WorkerSettings
 from serverless_ai_patterns.rag import Answers, Endpoint, Ingestion, RagSettings
-from serverless_ai_patterns.rag.stores import STORES, has_keywords, key_of
+from serverless_ai_patterns.rag.stores import S3Vectors, VectorStore, has_keywords, key_of
 
+OFFERED: dict[str, tuple[type[VectorStore], ...]] = {"aws": (S3Vectors,)}
 INGESTION = Ingestion(
     chunk_chars=400,
     overlap_chars=0,
@@ -22,7 +23,7 @@ def rag_variants(cloud: str, issuer: str, chosen: str = "") -> dict[str, RagSett
     only these, apart by commas.
     """
     variants = {"main": RagSettings(ingestion=INGESTION, endpoint=Endpoint(throttle=THROTTLE))}
-    for kind in STORES[cloud]:
+    for kind in OFFERED[cloud]:
         store = kind()
         search = "hybrid" if has_keywords(store) else "vector"
         variants[key_of(store)] = RagSettings(
