@@ -147,4 +147,8 @@ def _adapters(cloud: str, env: Env) -> RagAdapters:
         from serverless_ai_runtime.adapters.aws.rag import AwsRag
 
         return AwsRag(WORLD, env)
-    raise ValueError(f"cloud must be aws, got {cloud!r}")
+    if cloud == "gcp":
+        from serverless_ai_runtime.adapters.gcp.rag import GcpRag
+
+        return GcpRag(WORLD, env)
+    raise ValueError(f"cloud must be aws, azure or gcp, got {cloud!r}")

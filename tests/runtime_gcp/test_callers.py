@@ -29,8 +29,8 @@ def userinfo(claims: object, *, padded: bool = False) -> str:
 
 def test_a_caller_is_the_subject_of_a_token_at_its_issuer() -> None:
     headers = {"authorization": bearer(**ADA, email="ada@example.com")}
-    assert account(headers) == (GOOGLE, ADA["sub"])
-    assert caller(headers, "") == caller(headers, GATEWAY) == f"{GOOGLE}|{ADA['sub']}"
+    assert account(headers)[:2] == (GOOGLE, ADA["sub"])
+    assert caller(headers, "").id == caller(headers, GATEWAY).id == f"{GOOGLE}|{ADA['sub']}"
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
@@ -52,12 +52,12 @@ def test_a_header_that_cloud_run_did_not_check_is_not_believed() -> None:
 def test_through_the_gateway_it_is_whom_the_gateway_names(subject: str, padded: bool) -> None:
     claims = {"iss": "https://issuer", "sub": subject, "aud": ["a"]}
     headers = {"authorization": bearer(iss=GOOGLE, sub=GATEWAY), USERINFO: userinfo(claims, padded=padded)}
-    assert caller(headers, GATEWAY) == f"https://issuer|{subject}"
+    assert caller(headers, GATEWAY).id == f"https://issuer|{subject}"
 
 
 def test_nobody_else_may_name_another() -> None:
     headers = {"authorization": bearer(**ADA), USERINFO: userinfo({"iss": "https://issuer", "sub": "grace"})}
-    assert caller(headers, GATEWAY) == caller(headers, "") == f"{GOOGLE}|{ADA['sub']}"
+    assert caller(headers, GATEWAY).id == caller(headers, "").id == f"{GOOGLE}|{ADA['sub']}"
 
 
 @pytest.mark.parametrize("info", [None, "", "x", userinfo({}), userinfo({"iss": "i"}), userinfo([]), "a,b"])
@@ -109,4 +109,7 @@ def test_any_headers_name_somebody_or_are_refused(headers: dict[str, str], gatew
 
 @given(st.text(min_size=1), st.text(min_size=1), st.dictionaries(st.text(), st.text()))
 def test_any_claims_are_read_as_they_were_written(issuer: str, subject: str, more: dict[str, str]) -> None:
-    assert account({"authorization": bearer(**(more | {"iss": issuer, "sub": subject}))}) == (issuer, subject)
+    assert account({"authorization": bearer(**(more | {"iss": issuer, "sub": subject}))})[:2] == (
+        issuer,
+        subject,
+    )

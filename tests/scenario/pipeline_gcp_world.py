@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import http.client
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -12,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from gcp_rest import GoogleRest, text_of
 from operator_commands import Operated
 
 from serverless_ai_local.gcp.project import REGION
@@ -24,7 +23,7 @@ WATCHER = "scenario-completions"
 
 
 @dataclass(kw_only=True)
-class PipelineGcpWorld(Operated):
+class PipelineGcpWorld(GoogleRest, Operated):
     """`outputs` holds `<variant>_<output>` of every variant."""
 
     target: str
@@ -42,10 +41,10 @@ class PipelineGcpWorld(Operated):
     ) -> None:
         bucket = self.outputs[f"{variant}_uploads"]
         path = f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name={quote(key, safe='')}"
-        self._call("POST", path, body, {"content-type": content_type})
+        self.call("POST", path, body, {"content-type": content_type})
 
     def delete(self, key: str, *, variant: str = "main") -> None:
-        self._call("DELETE", self._object(self.outputs[f"{variant}_uploads"], key))
+        self.call("DELETE", self.object_path(self.outputs[f"{variant}_uploads"], key))
 
     @contextmanager
     def held(self, *, duplicates: float = 0.0, seed: int = 1) -> Iterator[None]:
@@ -56,30 +55,28 @@ class PipelineGcpWorld(Operated):
             self.cloud.admin("POST", "events/release", {"duplicates": duplicates, "seed": seed})
 
     def send(self, body: str, *, variant: str = "main") -> None:
-        self._publish(self.outputs[f"{variant}_queue"], body, {})
+        self.publish_text(self.outputs[f"{variant}_queue"], body, {})
 
     def publish(self, body: str, attributes: Mapping[str, str]) -> None:
-        self._publish(self.outputs["invoices_topic"], body, attributes)
+        self.publish_text(self.outputs["invoices_topic"], body, attributes)
 
     def emit(self, source: str, detail: Mapping[str, Any]) -> None:
-        self._publish(self.outputs["main_bus"], json.dumps(detail), {"source": source, "type": "OrderPlaced"})
+        self.publish_text(
+            self.outputs["main_bus"], json.dumps(detail), {"source": source, "type": "OrderPlaced"}
+        )
 
     def fire_schedule(self) -> None:
         self.cloud.admin("POST", f"schedules/{REGION}/{self.outputs['main_schedule_name']}/fire")
-
-    def _publish(self, topic: str, body: str, attributes: Mapping[str, str]) -> None:
-        message = {"data": base64.b64encode(body.encode()).decode(), "attributes": dict(attributes)}
-        self._json("POST", f"/v1/{topic}:publish", {"messages": [message]})
 
     # -- what comes out ---------------------------------------------------------------------------
     def results(self, variant: str = "main") -> dict[str, dict[str, Any]]:
         bucket = self.outputs[f"{variant}_results"]
         now: dict[str, dict[str, Any]] = {}
-        for one in self._listed(bucket, PREFIX):
+        for one in self.listed(bucket, PREFIX):
             name, generation = one["name"], one["generation"]
             seen = self._results.get((bucket, name))
             if seen is None or seen[0] != generation:
-                content = self._call("GET", self._object(bucket, name) + "?alt=media")
+                content = self.call("GET", self.object_path(bucket, name) + "?alt=media")
                 seen = self._results[bucket, name] = generation, json.loads(content)
             now[name.removeprefix(PREFIX).removesuffix(".json")] = seen[1]
         return now
@@ -92,9 +89,9 @@ class PipelineGcpWorld(Operated):
 
     def _read_completions(self) -> None:
         for subscription in self._watch():
-            for one in self._pulled(subscription):
-                self._completions.append(json.loads(_text(one)))
-                self._json("POST", f"/v1/{subscription}:acknowledge", {"ackIds": [one["ackId"]]})
+            for one in self.pulled(subscription):
+                self._completions.append(json.loads(text_of(one)))
+                self.json_call("POST", f"/v1/{subscription}:acknowledge", {"ackIds": [one["ackId"]]})
 
     def _watch(self) -> list[str]:
         """Made as a deployment makes them."""
@@ -121,7 +118,7 @@ class PipelineGcpWorld(Operated):
                 {
                     "code": attributes.get("code", ""),
                     "reason": attributes.get("reason", ""),
-                    "payload": _text(one),
+                    "payload": text_of(one),
                 }
             )
         self._give_back(variant, found)
@@ -132,13 +129,13 @@ class PipelineGcpWorld(Operated):
         return {"PUBSUB_EMULATOR_HOST": host, "CLOUDSDK_AUTH_ACCESS_TOKEN": "owner"}
 
     def _letters(self, variant: str) -> Iterator[dict[str, Any]]:
-        return self._pulled(self.outputs[f"{variant}_dead_letters"])
+        return self.pulled(self.outputs[f"{variant}_dead_letters"])
 
     def _give_back(self, variant: str, letters: list[dict[str, Any]]) -> None:
         if letters:
             path = f"/v1/{self.outputs[f'{variant}_dead_letters']}:modifyAckDeadline"
             body = {"ackIds": [one["ackId"] for one in letters], "ackDeadlineSeconds": 0}
-            self._json("POST", path, body)
+            self.json_call("POST", path, body)
 
     def logs(self, variant: str = "main") -> list[str]:
         name = self.outputs[f"{variant}_function_name"]
@@ -159,8 +156,8 @@ class PipelineGcpWorld(Operated):
         self._forget()
         for name, value in self.outputs.items():
             if name.endswith(("_uploads", "_results")):
-                for one in self._listed(value, ""):
-                    self._call("DELETE", self._object(value, one["name"]))
+                for one in self.listed(value, ""):
+                    self.call("DELETE", self.object_path(value, one["name"]))
         self._read_completions()
         self._completions.clear()
 
@@ -170,47 +167,3 @@ class PipelineGcpWorld(Operated):
             if name.endswith(("_work", "_dead_letters")):
                 short = value.rsplit("/", 1)[-1]
                 self.cloud.admin("DELETE", f"gcp/subscriptions/{short}/messages")
-
-    # -- Google's APIs ----------------------------------------------------------------------------
-    def _listed(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
-        token = ""
-        while True:
-            query = f"prefix={quote(prefix, safe='')}&pageToken={quote(token, safe='')}"
-            page = json.loads(self._call("GET", f"/storage/v1/b/{bucket}/o?{query}"))
-            yield from page.get("items", [])
-            token = page.get("nextPageToken", "")
-            if not token:
-                return
-
-    @staticmethod
-    def _object(bucket: str, name: str) -> str:
-        return f"/storage/v1/b/{bucket}/o/{quote(name, safe='')}"
-
-    def _pulled(self, subscription: str) -> Iterator[dict[str, Any]]:
-        while True:
-            body = {"maxMessages": 1000, "returnImmediately": True}
-            found = self._json("POST", f"/v1/{subscription}:pull", body).get("receivedMessages", [])
-            yield from found
-            if not found:
-                return
-
-    def _json(self, method: str, path: str, body: Any) -> dict[str, Any]:
-        return json.loads(self._call(method, path, json.dumps(body).encode()))
-
-    def _call(
-        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> bytes:
-        connection = http.client.HTTPConnection(urlsplit(self.cloud.url).netloc, timeout=60)
-        try:
-            own = {"authorization": "Bearer owner", "content-type": "application/json", **(headers or {})}
-            connection.request(method, path, body, own)
-            response = connection.getresponse()
-            content = response.read()
-        finally:
-            connection.close()
-        assert response.status < 300, (method, path, response.status, content)
-        return content
-
-
-def _text(received: Mapping[str, Any]) -> str:
-    return base64.b64decode(received["message"].get("data", "")).decode()

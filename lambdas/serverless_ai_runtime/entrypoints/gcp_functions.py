@@ -18,12 +18,14 @@ from serverless_ai_runtime.adapters.gcp.requests import TRACE, ForbiddenError, R
 from serverless_ai_runtime.config import ConfigError, FunctionLlmConfig, GcpEdgeConfig
 from serverless_ai_runtime.core.ports import Deadline, Publisher
 from serverless_ai_runtime.core.replies import Rejection, Reply, failure
+from serverless_ai_runtime.core.requests import Caller
 from serverless_ai_runtime.edge import UnknownEventError, reply_deadline
 from serverless_ai_runtime.rate_limit import RateLimit
 from serverless_ai_runtime.telemetry import Invocation
 
 if TYPE_CHECKING:
     from serverless_ai_runtime.adapters.gcp.events import Delivery
+    from serverless_ai_runtime.wiring_rag import QueryApp
 
 CHAT: Final = "/chat"
 EVENTS: Final = "/events"
@@ -75,7 +77,7 @@ class Function:
     def _chat(self, request: Request, deadline: Deadline, journal: Invocation) -> Reply:
         if self._is_delivery(request):
             raise ForbiddenError
-        who = caller(request.headers, self._edge.gateway)
+        who = caller(request.headers, self._edge.gateway).id
         if self._limit:
             self._limit.admit()
         return self._app.core.chat(request.body, who, deadline, journal)
@@ -122,6 +124,54 @@ class Function:
             return False
         journal.note(dead_letter=True)
         return True
+
+
+class QueryFunction:
+    """RAG's endpoint as an HTTP function."""
+
+    def __init__(self, app: QueryApp, edge: GcpEdgeConfig, project: str) -> None:
+        self._app, self._edge, self._project = app, edge, project
+        self._limit = RateLimit(edge.requests_per_second, edge.burst) if edge.requests_per_second else None
+        self._routes = app.core.routes()
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request."""
+        deadline = reply_deadline(self._edge.timeout_s)
+        telemetry = self._app.telemetry
+        request_id = telemetry.world.token()
+        journal = telemetry.begin(request_id=request_id, **{TRACE: trace(request.headers, self._project)})
+        reply = self._reply(request, deadline, journal)
+        journal.note(status=reply.status)
+        journal.end("request", failed=reply.status >= 500)
+        headers = {"content-type": "application/json", "x-request-id": request_id, **reply.headers}
+        return Response(json.dumps(reply.body), reply.status, headers)
+
+    def _reply(self, request: Request, deadline: Deadline, journal: Invocation) -> Reply:
+        route = self._routes.get(request.path)
+        if route is None:
+            allowed = ", ".join(f"{METHOD} {path}" for path in self._routes)
+            return _error(404, "not_found", f"there is nothing at this path; allowed: {allowed}")
+        if request.method != METHOD:
+            return _error(405, "method_not_allowed", f"the method must be {METHOD}", allow=METHOD)
+        try:
+            who = caller(request.headers, self._edge.gateway)
+            if self._limit:
+                self._limit.admit()
+        except Rejection as error:
+            journal.note(error=error.code)
+            return failure(error)
+        return route(request.body, Caller(who.id, who.claims), deadline, journal)
+
+
+def rag_query(env: Mapping[str, str] | None = None) -> QueryFunction:
+    """RAG's endpoint as configured; raises `ConfigError` naming the variable that is wrong."""
+    from serverless_ai_runtime.wiring_rag import rag_query as wired
+
+    edge = config.from_env(GcpEdgeConfig, env)
+    if edge.timeout_s <= 0:
+        raise ConfigError(f"{config.variable('timeout_s')} must be more than 0, got {edge.timeout_s}")
+    app = wired("gcp", env)
+    return QueryFunction(app, edge, app.settings.model_endpoint.split("/")[1])
 
 
 def function_llm(env: Mapping[str, str] | None = None) -> Function:

@@ -1,4 +1,4 @@
-"""Deliveries of Pub/Sub and Eventarc -> the event pipeline, in plain values: `root/gcp` speaks to the host.
+"""Deliveries of Pub/Sub and Eventarc -> cores, in plain values: `root/gcp` speaks to the host.
 
 Events of every source come in at `/ingress/SOURCE` and are published on the pipeline's own topic. Its
 messages come to `/events` and are processed there. Where several are to go into one model call, a message
@@ -9,34 +9,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
-from serverless_ai_runtime import config, wiring_event_pipeline
+from serverless_ai_runtime import config
 from serverless_ai_runtime.adapters.gcp.arrivals import (
+    DELETED,
     FINALIZED,
     INGRESS,
     MESSAGE_SOURCES,
     delivery,
     from_audit_log,
+    from_deletion,
     from_document,
     from_message,
     from_upload,
 )
 from serverless_ai_runtime.adapters.gcp.callers import account
-from serverless_ai_runtime.adapters.gcp.events import Delivery, parse
+from serverless_ai_runtime.adapters.gcp.events import Delivery as Pushed
+from serverless_ai_runtime.adapters.gcp.events import parse
 from serverless_ai_runtime.adapters.gcp.factory import GcpAdapters
 from serverless_ai_runtime.adapters.gcp.looks import NOT_BEFORE, RENEWED, Looks, due_in
 from serverless_ai_runtime.adapters.gcp.pubsub import PubSubPublisher
 from serverless_ai_runtime.adapters.gcp.requests import TRACE, ForbiddenError, Request, Response, trace
 from serverless_ai_runtime.adapters.gcp.topics import Waiting, WaitingMessages
 from serverless_ai_runtime.config_event_pipeline import GcpPipelineEdge
-from serverless_ai_runtime.core.event_pipeline.ports import Retry
-from serverless_ai_runtime.core.ports import Deadline
+from serverless_ai_runtime.core.event_pipeline.ports import Delivery, Retry
+from serverless_ai_runtime.core.ports import Deadline, Journal
 from serverless_ai_runtime.core.replies import Rejection
 from serverless_ai_runtime.edge import UnknownEventError, reply_deadline
-from serverless_ai_runtime.telemetry import Invocation
+from serverless_ai_runtime.telemetry import Invocation, Telemetry
 from serverless_ai_runtime.wiring import WORLD
-from serverless_ai_runtime.wiring_event_pipeline import PipelineApp
 
 EVENTS: Final = "/events"
 LOOK_S: Final = 0.1
@@ -48,12 +50,45 @@ RINGS: Final = 3
 DONE, AGAIN, BUSY, EARLY = 200, 503, 429, 425
 
 
+class Core(Protocol):
+    def process(
+        self, deliveries: Sequence[Delivery], deadline: Deadline, journal: Journal
+    ) -> list[Retry]: ...
+
+
+class Settings(config.WorkPlaces, Protocol):
+    @property
+    def inputs(self) -> str: ...
+
+    @property
+    def timeout_s(self) -> int: ...
+
+    @property
+    def batch_size(self) -> int: ...
+
+    @property
+    def batch_wait_s(self) -> int: ...
+
+
+class App(Protocol):
+    """A core that works on batches, how it is told what to do, and how it is watched."""
+
+    @property
+    def core(self) -> Core: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def telemetry(self) -> Telemetry: ...
+
+
 class PushWorker:
-    """The event pipeline as an HTTP function that only Pub/Sub and Eventarc may call."""
+    """A core as an HTTP function that only Pub/Sub and Eventarc may call."""
 
     def __init__(
         self,
-        app: PipelineApp,
+        app: App,
         edge: GcpPipelineEdge,
         work: PubSubPublisher,
         waiting: WaitingMessages | None,
@@ -114,6 +149,10 @@ class PushWorker:
                 raise UnknownEventError(f"an upload must be an event {FINALIZED}, got {kind!r}")
             message = from_upload(request.body)
             return message if self._wanted(message["upload"]) else None
+        if source == "deleted":
+            if request.headers.get("ce-type") != DELETED:
+                raise UnknownEventError(f"a deletion must be an event {DELETED}")
+            return from_deletion(request.body)
         if source == "firestore":
             return from_document(request.body)
         if source == "audit":
@@ -138,7 +177,7 @@ class PushWorker:
         one = delivery(pushed, self._app.settings.inputs)
         return BUSY if self._app.core.process([one], deadline, journal) else DONE
 
-    def _due(self, pushed: Delivery, deadline: Deadline) -> bool:
+    def _due(self, pushed: Pushed, deadline: Deadline) -> bool:
         """Whether a look counts now. One that has come too early too often is put on the topic anew."""
         wait = due_in(pushed, WORLD.now())
         if wait and pushed.attempt >= RENEWED:
@@ -183,8 +222,20 @@ class PushWorker:
 
 def event_pipeline(env: Mapping[str, str] | None = None) -> PushWorker:
     """The event pipeline as configured; raises `ConfigError` naming the variable that is wrong."""
+    from serverless_ai_runtime.wiring_event_pipeline import event_pipeline as wired
+
+    return _worker(wired("gcp", env), env)
+
+
+def rag_ingest(env: Mapping[str, str] | None = None) -> PushWorker:
+    """RAG's ingestion as configured; raises `ConfigError` naming the variable that is wrong."""
+    from serverless_ai_runtime.wiring_rag import rag_ingest as wired
+
+    return _worker(wired("gcp", env), env)
+
+
+def _worker(app: App, env: Mapping[str, str] | None) -> PushWorker:
     edge = config.from_env(GcpPipelineEdge, env)
-    app = wiring_event_pipeline.event_pipeline("gcp", env)
     adapters = GcpAdapters(WORLD, env)
     waiting = adapters.waiting(edge.waiting) if edge.waiting else None
     return PushWorker(app, edge, adapters.work(app.settings), waiting)

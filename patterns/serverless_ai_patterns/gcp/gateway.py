@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from serverless_ai_patterns.function_llm import Jwt
@@ -11,9 +12,16 @@ REPLY_S: Final = 1
 
 
 def openapi(
-    title: str, *, method: str, path: str, backend: str, auth: Jwt, timeout_s: int, jwks_uri: str | None
+    title: str,
+    *,
+    method: str,
+    paths: Sequence[str],
+    backend: str,
+    auth: Jwt,
+    timeout_s: int,
+    jwks_uri: str | None,
 ) -> dict[str, Any]:
-    """One route to `backend` (the function's URL), which the gateway calls with a token of its own account.
+    """A route for each of `paths` to `backend` (the function's URL), which the gateway calls with a token of its own account.
 
     Without `jwks_uri` the issuer's keys are found through its OpenID discovery document. There is no quota:
     those of API Gateway count by the project of an API key and by the minute, and callers here have no key.
@@ -27,21 +35,21 @@ def openapi(
         "consumes": ["application/json"],
         "produces": ["application/json"],
         "securityDefinitions": {"jwt": _security(auth, jwks_uri)},
-        "paths": {
-            path: {
-                method.lower(): {
-                    "operationId": path.strip("/"),
-                    "security": [{"jwt": []}],
-                    "x-google-backend": {
-                        "address": backend,
-                        "jwt_audience": backend,
-                        "path_translation": "APPEND_PATH_TO_ADDRESS",
-                        "deadline": float(timeout_s + REPLY_S),
-                    },
-                    "responses": {"200": {"description": "The answer of the model"}},
-                }
-            }
+        "paths": {path: {method.lower(): _route(path, backend, timeout_s)} for path in paths},
+    }
+
+
+def _route(path: str, backend: str, timeout_s: int) -> dict[str, Any]:
+    return {
+        "operationId": path.strip("/"),
+        "security": [{"jwt": []}],
+        "x-google-backend": {
+            "address": backend,
+            "jwt_audience": backend,
+            "path_translation": "APPEND_PATH_TO_ADDRESS",
+            "deadline": float(timeout_s + REPLY_S),
         },
+        "responses": {"200": {"description": "The answer"}},
     }
 
 

@@ -58,6 +58,10 @@ class Watched(NamedTuple):
     """The subscription of the pipeline's own messages."""
 
 
+Chart = tuple[str, list[tuple[str, str]]]
+"""Title, and legend and query of each line."""
+
+
 def service_logs(service: str) -> str:
     """Logging filter of what the function writes."""
     return f'resource.type="cloud_run_revision" AND resource.labels.service_name="{service}"'
@@ -104,6 +108,15 @@ def function_llm_alerts(watched: Watched, *, timeout_s: int, tokens_per_hour: in
 
 def function_llm_dashboard(title: str, watched: Watched) -> dict[str, Any]:
     """The dashboard of Function + LLM, which is free of charge."""
+    return _board(title, _charts_of_endpoint(watched))
+
+
+def rag_dashboard(title: str, query: Watched, ingest: Watched) -> dict[str, Any]:
+    """The dashboard of RAG: its endpoint, then what keeps its index. It is free of charge."""
+    return _board(title, [*_charts_of_endpoint(query), *_charts_of_queue(ingest)])
+
+
+def _charts_of_endpoint(watched: Watched) -> list[Chart]:
     charts = [
         ("Requests", [("all", _answers(watched, "...")), ("4xx", _answers(watched, "4.."))]),
         ("Latency of the endpoint (ms)", [(f"p{q}", _latency(watched, q / 100)) for q in (50, 95)]),
@@ -114,8 +127,7 @@ def function_llm_dashboard(title: str, watched: Watched) -> dict[str, Any]:
     ]
     if watched.dead_letters:
         charts.append(("Dead letters", [("waiting", _waiting(watched))]))
-    tiles = [_tile(index, *chart) for index, chart in enumerate(charts)]
-    return {"displayName": title, "mosaicLayout": {"columns": COLUMNS, "tiles": tiles}}
+    return charts
 
 
 def event_pipeline_alerts(watched: Watched) -> list[Alert]:
@@ -136,7 +148,11 @@ def event_pipeline_alerts(watched: Watched) -> list[Alert]:
 
 def event_pipeline_dashboard(title: str, watched: Watched) -> dict[str, Any]:
     """The dashboard of the event pipeline, which is free of charge."""
-    charts = [
+    return _board(title, _charts_of_queue(watched))
+
+
+def _charts_of_queue(watched: Watched) -> list[Chart]:
+    return [
         ("Deliveries", [("all", _answers(watched, "...")), ("again", _answers(watched, "5..|429"))]),
         ("Duration (ms)", [(f"p{q}", _latency(watched, q / 100)) for q in (50, 95)]),
         ("Oldest message (s)", [("age", _oldest(watched))]),
@@ -144,6 +160,9 @@ def event_pipeline_dashboard(title: str, watched: Watched) -> dict[str, Any]:
         ("Cold starts", [("cold starts", _count(watched, "cold-starts"))]),
         ("Dead letters", [("waiting", _waiting(watched))]),
     ]
+
+
+def _board(title: str, charts: Sequence[Chart]) -> dict[str, Any]:
     tiles = [_tile(index, *chart) for index, chart in enumerate(charts)]
     return {"displayName": title, "mosaicLayout": {"columns": COLUMNS, "tiles": tiles}}
 

@@ -17,6 +17,7 @@ PREDICT: Final = vertex.PERMISSIONS
 `constraints/vertexai.allowedModels` can."""
 
 RECORDS: Final = firestore.PERMISSIONS
+SCANNED_RECORDS: Final = firestore.PERMISSIONS + firestore.SCAN_PERMISSIONS
 READ_OBJECTS: Final = storage.READ_PERMISSIONS
 WRITE_OBJECTS: Final = storage.WRITE_PERMISSIONS
 

@@ -10,7 +10,8 @@ except ImportError as error:
 from serverless_ai_pulumi.gcp._function import VpcPlacement
 from serverless_ai_pulumi.gcp.event_pipeline import EventPipeline
 from serverless_ai_pulumi.gcp.function_llm import FunctionLlm
+from serverless_ai_pulumi.gcp.rag import Rag
 
 del _pulumi_gcp
 
-__all__ = ["EventPipeline", "FunctionLlm", "VpcPlacement"]
+__all__ = ["EventPipeline", "FunctionLlm", "Rag", "VpcPlacement"]

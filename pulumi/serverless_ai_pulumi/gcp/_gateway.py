@@ -1,9 +1,10 @@
-"""An API Gateway in front of a function: bearer tokens of an issuer of your own, one route."""
+"""An API Gateway in front of a function: bearer tokens of an issuer of your own."""
 
 from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pulumi
@@ -28,14 +29,14 @@ def gateway(
     caller: gcp.serviceaccount.Account,
     *,
     method: str,
-    path: str,
+    paths: Sequence[str],
     auth: Jwt,
     timeout_s: int,
     jwks_uri: str | None,
     region: pulumi.Input[str],
     opts: pulumi.ResourceOptions,
 ) -> GatewayParts:
-    """`method` and `path` answered by `function`, which the gateway calls as `caller`; no other route."""
+    """`method` and each of `paths` answered by `function`, which the gateway calls as `caller`."""
     api = gcp.apigateway.Api(f"{name}-api", api_id=unique(name, "api"), opts=opts)
     if not auth.issuer.startswith("https://"):
         text = f"The issuer {auth.issuer} is not https: API Gateway refuses it, only the local cloud takes it"
@@ -43,7 +44,7 @@ def gateway(
 
     def contents(url: str) -> str:
         document = openapi(
-            name, method=method, path=path, backend=url, auth=auth, timeout_s=timeout_s, jwks_uri=jwks_uri
+            name, method=method, paths=paths, backend=url, auth=auth, timeout_s=timeout_s, jwks_uri=jwks_uri
         )
         return base64.b64encode(json.dumps(document).encode()).decode()
 

@@ -18,17 +18,21 @@ def grants(
     project: pulumi.Output[str],
     model: bool = True,
     database: gcp.firestore.Database | None,
+    scans: bool = False,
     topics: Mapping[str, gcp.pubsub.Topic | None],
     opts: pulumi.ResourceOptions,
 ) -> list[pulumi.Resource]:
-    """Call a model, use the records of `database` and no other, publish to `topics` (by use)."""
+    """Call a model, use the records of `database` and no other, publish to `topics` (by use).
+
+    `scans`: go through the records too.
+    """
     label = f"{name}-function"
     granted: list[pulumi.Resource] = []
     if model:
         predict = custom_role(name, "model", policy.PREDICT, opts=opts)
         granted.append(on_project(f"{label}-model", identity, predict.name, project=project, opts=opts))
     if database is not None:
-        records = custom_role(name, "records", policy.RECORDS, opts=opts)
+        records = custom_role(name, "records", policy.SCANNED_RECORDS if scans else policy.RECORDS, opts=opts)
         here = pulumi.Output.all(project, database.name).apply(lambda at: policy.only_database(*at))
         granted.append(
             on_project(f"{label}-records", identity, records.name, project=project, condition=here, opts=opts)

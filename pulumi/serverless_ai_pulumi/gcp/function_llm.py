@@ -236,7 +236,7 @@ class FunctionLlm(pulumi.ComponentResource):
             self.function,
             self._caller,
             method="POST",
-            path="/chat",
+            paths=["/chat"],
             auth=auth,
             timeout_s=self.settings.function.timeout_s,
             jwks_uri=jwks_uri,

@@ -38,7 +38,25 @@ EVENT_PIPELINE: Final[Exports] = {
     "schedule_name": ("schedule", "name"),
     "dashboard_name": ("dashboard", "id"),
 }
-EXPORTS: Final[Mapping[str, Exports]] = {"FunctionLlm": FUNCTION_LLM, "EventPipeline": EVENT_PIPELINE}
+RAG: Final[Exports] = {
+    "endpoint": ("endpoint", None),
+    "documents": ("documents", "name"),
+    "queue": ("queue", "id"),
+    "work": ("work", "id"),
+    "dead_letters": ("dead_letters", "id"),
+    "function_name": ("function", "name"),
+    "ingest_function_name": ("ingest_function", "name"),
+    "identity_name": ("identity", "email"),
+    "ingest_identity_name": ("ingest_identity", "email"),
+    "log_group_name": ("log_group", "bucket_id"),
+    "table_name": ("store", None),
+    "dashboard_name": ("dashboard", "id"),
+}
+EXPORTS: Final[Mapping[str, Exports]] = {
+    "FunctionLlm": FUNCTION_LLM,
+    "EventPipeline": EVENT_PIPELINE,
+    "Rag": RAG,
+}
 """Class of the component -> its exports."""
 
 

@@ -4,12 +4,16 @@ import pulumi
 
 from serverless_ai_patterns.catalogue import find
 from serverless_ai_patterns.settings import from_mapping
-from serverless_ai_pulumi.gcp import EventPipeline, FunctionLlm
+from serverless_ai_pulumi.gcp import EventPipeline, FunctionLlm, Rag
 from serverless_ai_pulumi.gcp.outputs import outputs
 
 config = pulumi.Config()
 CALLERS = {"invokers": config.get_object("invokers") or ()}
-COMPONENTS = {"event_pipeline": (EventPipeline, {}), "function_llm": (FunctionLlm, CALLERS)}
+COMPONENTS = {
+    "event_pipeline": (EventPipeline, {}),
+    "function_llm": (FunctionLlm, CALLERS),
+    "rag": (Rag, CALLERS),
+}
 
 pattern = find(config.require("pattern"))
 settings = from_mapping(pattern.settings, config.get_object("settings") or {})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from binascii import a2b_base64
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from serverless_ai_runtime.edge import UnauthenticatedError
 
@@ -25,6 +25,12 @@ _NEEDED: Final = "an ID token with the claims iss and sub"
 class Identity(NamedTuple):
     issuer: str
     subject: str
+    claims: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """Issuer and subject."""
+        return f"{self.issuer}|{self.subject}"
 
 
 def account(headers: Mapping[str, str]) -> Identity:
@@ -40,12 +46,10 @@ def account(headers: Mapping[str, str]) -> Identity:
     return _identity(parts[1])
 
 
-def caller(headers: Mapping[str, str], gateway: str) -> str:
-    """Issuer and subject of who asks, be it through the gateway, whose account has the subject `gateway`."""
+def caller(headers: Mapping[str, str], gateway: str) -> Identity:
+    """Who asks, be it through the gateway, whose account has the subject `gateway`."""
     who = account(headers)
-    if who.subject == gateway:
-        who = _identity(headers.get(USERINFO, ""))
-    return f"{who.issuer}|{who.subject}"
+    return _identity(headers.get(USERINFO, "")) if who.subject == gateway else who
 
 
 def _identity(claims: str) -> Identity:
@@ -58,4 +62,4 @@ def _identity(claims: str) -> Identity:
         raise UnauthenticatedError(_NEEDED) from None
     if not (isinstance(issuer, str) and isinstance(subject, str) and issuer and subject):
         raise UnauthenticatedError(_NEEDED)
-    return Identity(issuer, subject)
+    return Identity(issuer, subject, found)

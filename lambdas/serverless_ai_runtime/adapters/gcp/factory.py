@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from serverless_ai_runtime import config
 from serverless_ai_runtime.adapters.gcp.identity import SCOPE, metadata_tokens
 from serverless_ai_runtime.adapters.service import Cloud, Service
-from serverless_ai_runtime.core.ports import ChatModel, KeyValueStore, Publisher, ServiceError, World
+from serverless_ai_runtime.core.ports import ChatModel, Publisher, ServiceError, World
 from serverless_ai_runtime.http import HttpClient, Response
 
 if TYPE_CHECKING:
+    from serverless_ai_runtime.adapters.gcp.firestore import FirestoreStore
     from serverless_ai_runtime.adapters.gcp.pubsub import PubSubPublisher
     from serverless_ai_runtime.adapters.gcp.storage import StorageObjects
     from serverless_ai_runtime.adapters.gcp.topics import WaitingMessages
@@ -31,17 +32,27 @@ class GcpAdapters:
         self._cloud = Cloud(http, world, metadata_tokens(http, world, self._addresses.metadata), _decode)
 
     def chat_model(self, settings: config.ModelSettings) -> ChatModel:
-        from serverless_ai_runtime.adapters.gcp.vertex import VertexChat, vertex_service
+        from serverless_ai_runtime.adapters.gcp.vertex import VertexChat
 
-        endpoint = config.gcp_name("model_endpoint", settings.model_endpoint, "projects", "locations")
-        service = vertex_service(self._cloud, endpoint, self._addresses.vertex)
+        service, endpoint = self.vertex(settings.model_endpoint)
         return VertexChat(service, endpoint, settings.model, settings.guardrail_id)
 
-    def store(self, name: str) -> KeyValueStore:
+    def store(self, name: str) -> FirestoreStore:
         from serverless_ai_runtime.adapters.gcp.firestore import FirestoreStore
 
         collection = config.gcp_name("store", name, "projects", "databases", "documents")
-        return FirestoreStore(self._service("Firestore", self._addresses.firestore), collection)
+        return FirestoreStore(self.firestore(), collection)
+
+    def firestore(self) -> Service:
+        """Firestore, or its emulator."""
+        return self._service("Firestore", self._addresses.firestore)
+
+    def vertex(self, endpoint: str) -> tuple[Service, str]:
+        """Vertex AI for `endpoint` (projects/P/locations/L), and the endpoint once it is checked."""
+        from serverless_ai_runtime.adapters.gcp.vertex import vertex_service
+
+        checked = config.gcp_name("model_endpoint", endpoint, "projects", "locations")
+        return vertex_service(self._cloud, checked, self._addresses.vertex), checked
 
     def publisher(self, destination: str) -> Publisher:
         from serverless_ai_runtime.adapters.gcp.pubsub import PubSubPublisher

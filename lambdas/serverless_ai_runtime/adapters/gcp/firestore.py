@@ -19,6 +19,7 @@ import time
 from collections.abc import Mapping
 from itertools import count
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 from serverless_ai_runtime.adapters.gcp.errors import (
     ABORTED,
@@ -43,6 +44,7 @@ GET_PERMISSIONS: Final = ("datastore.entities.get",)
 COMMIT_PERMISSIONS: Final = ("datastore.entities.create", "datastore.entities.update")
 """Of commit: `create` with the precondition that there is no document, `update` with an update time, both
 without any. Source: https://cloud.google.com/firestore/docs/security/iam, read 2026-11."""
+SCAN_PERMISSIONS: Final = ("datastore.entities.list",)
 PERMISSIONS: Final = GET_PERMISSIONS + COMMIT_PERMISSIONS
 
 EXPIRES: Final = "expires_at"
@@ -117,6 +119,24 @@ class FirestoreStore:
                 break
         text = f"too many concurrent writes of {key}"
         raise Throttled(self._service.name, "Commit", 409, ABORTED, text)
+
+    def scan(self, prefix: str, after: str, most: int, deadline: Deadline) -> tuple[list[Record], str]:
+        """Documents come in the order of their keys, whatever these begin with."""
+        token = f"&pageToken={quote(after, safe='')}" if after else ""
+        path = f"/v1/{self._collection}?pageSize={most}{token}"
+        response = self._service.call("ListDocuments", "GET", path, deadline, headers=dict)
+        page = self._service.parsed("ListDocuments", response)
+        found: list[Record] = []
+        try:
+            for one in page.get("documents") or ():
+                fields, expires_at = one["fields"], _expires_at(one["fields"])
+                key = str(one["name"]).rpartition("/")[2]
+                if key.startswith(prefix) and not self._past(expires_at):
+                    value = json.loads(fields[VALUE]["stringValue"])
+                    found.append(Record(value, _version(one["updateTime"], expires_at)))
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise self._service.malformed("ListDocuments", f"not records of ours: {error!r}") from None
+        return found, str(page.get("nextPageToken") or "")
 
     def _create(self, key: str, fields: Mapping[str, Any], deadline: Deadline) -> str | None:
         """Update time of the new document, or None if there is one that has not expired."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.objects import (
@@ -63,15 +63,25 @@ class StorageObjects:
     def names(self, container: str, prefix: str, deadline: Deadline) -> list[str]:
         """Names of all objects that begin with `prefix`."""
         found: list[str] = []
-        path = f"/storage/v1/b/{container}/o?prefix={quote(prefix, safe='')}&fields=items(name),nextPageToken"
-        more = ""
+        after = ""
         while True:
-            response = self._service.call("ListObjects", "GET", path + more, deadline, headers=dict)
-            page = self._service.parsed("ListObjects", response)
-            found += [str(one["name"]) for one in page.get("items") or ()]
-            if not page.get("nextPageToken"):
+            some, after = self._page(container, {"prefix": prefix}, after, deadline)
+            found += some
+            if not after:
                 return found
-            more = f"&pageToken={quote(str(page['nextPageToken']), safe='')}"
+
+    def keys(self, container: str, after: str, most: int, deadline: Deadline) -> tuple[list[str], str]:
+        return self._page(container, {"maxResults": str(most)}, after, deadline)
+
+    def _page(
+        self, container: str, query: Mapping[str, str], after: str, deadline: Deadline
+    ) -> tuple[list[str], str]:
+        """Names, and the token of the next page."""
+        asked = {**query, "fields": "items(name),nextPageToken", **({"pageToken": after} if after else {})}
+        path = f"/storage/v1/b/{container}/o?{urlencode(asked, quote_via=quote, safe='(),')}"
+        response = self._service.call("ListObjects", "GET", path, deadline, headers=dict)
+        page = self._service.parsed("ListObjects", response)
+        return [str(one["name"]) for one in page.get("items") or ()], str(page.get("nextPageToken") or "")
 
     def put(
         self,
