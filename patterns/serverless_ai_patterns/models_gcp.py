@@ -15,14 +15,15 @@ _NAME = re.compile(r"(?:(?P<location>[a-z][a-z0-9-]{1,29})/)?(?P<id>[a-z][a-z0-9
 def resolve_gcp(name: str) -> Model:
     """The model behind an alias or id of Google's own models; `regions` holds the one location of its calls.
 
-    An alias and a plain id are served from anywhere (`global`). Write `europe-west1/gemini-3.5-flash` to keep
-    prompts in a location that serves the model. An id that is not in the registry has no price. Raises
-    ValueError for anything that cannot be an id; models of other publishers speak another protocol.
+    An alias and a plain id are served from anywhere (`global`), unless only regions serve the model. Write
+    `europe-west1/gemini-3.5-flash` to keep prompts in a location that serves the model. An id that is not in
+    the registry has no price. Raises ValueError for anything that cannot be an id; models of other publishers
+    speak another protocol.
     """
     match = _NAME.fullmatch(ALIASES.get(name, name))
     if match is None:
         raise ValueError(_impossible(name))
-    return _model(match["id"], match["location"] or GLOBAL)
+    return _model(match["id"], match["location"])
 
 
 def check_models_gcp(today: date) -> list[Status]:
@@ -31,15 +32,15 @@ def check_models_gcp(today: date) -> list[Status]:
     return [Status(name, model, model.days_left(today)) for name, model in known.items()]
 
 
-def _model(model_id: str, location: str) -> Model:
+def _model(model_id: str, location: str | None) -> Model:
     row = ROWS.get(model_id)
     if row is None:
-        return Model(id=model_id, base_id=model_id, regions=(location,))
+        return Model(id=model_id, base_id=model_id, regions=(location or GLOBAL,))
     return Model(
         id=model_id,
         base_id=model_id,
         name=row.name,
-        regions=(location,),
+        regions=(location or row.location,),
         input_usd=row.input_usd,
         output_usd=row.output_usd,
         end_of_life=row.end_of_life,

@@ -125,7 +125,8 @@ def test_a_missing_database_and_a_deleted_one(local: Local, sdk: FirestoreClient
 
 
 def test_what_is_not_offered_is_said(local: Local, database: str) -> None:
-    assert local.send("POST", f"/v1/{database}/documents:runQuery", {}).status == 501
+    every = {"structuredQuery": {"from": [{"collectionId": "records"}]}}
+    assert local.send("POST", f"/v1/{database}/documents:runQuery", every).status == 501
     assert local.send("POST", f"/v1/{database}/documents:commit", {"transaction": "x"}).status == 501
     assert local.send("DELETE", f"/v1/{RECORDS}/a").status == 501
     transform = {"transform": {"document": f"{RECORDS}/a", "fieldTransforms": []}}

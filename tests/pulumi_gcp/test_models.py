@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serverless_ai_patterns.gcp.models import ALIASES, READ_ON, ROWS
+from serverless_ai_patterns.gcp.models import ALIASES, DIMENSIONS, READ_ON, ROWS
 from serverless_ai_patterns.models_gcp import check_models_gcp, resolve_gcp
 
 
@@ -18,6 +18,9 @@ from serverless_ai_patterns.models_gcp import check_models_gcp, resolve_gcp
     [
         ("small", "gemini-3.5-flash-lite", "global"),
         ("large", "gemini-3.8-flash", "global"),
+        ("embed", "gemini-embedding-001", "global"),
+        ("text-embedding-005", "text-embedding-005", "us-central1"),
+        ("europe-west1/text-embedding-005", "text-embedding-005", "europe-west1"),
         ("gemini-4-argon", "gemini-4-argon", "global"),
         ("europe-west1/gemini-3.5-flash", "gemini-3.5-flash", "europe-west1"),
         ("eu/gemini-3.5-flash", "gemini-3.5-flash", "eu"),
@@ -39,7 +42,7 @@ def test_a_known_model_has_price_name_and_source_wherever_it_is_called() -> None
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("", "small, large or the id of a Gemini model"),
+        ("", "small, large, embed or the id of a Gemini model"),
         ("smal", "did you mean small?"),
         ("LARGE", "did you mean large?"),
         ("Gemini-3.8-flash", "did you mean gemini-3.8-flash?"),
@@ -71,9 +74,15 @@ def test_no_text_leaves_the_path_of_one_model(name: str) -> None:
 def test_every_row_has_prices_and_a_source_with_a_date() -> None:
     for model_id, row in ROWS.items():
         assert re.search(r"\d{4}-\d{2}-\d{2}", row.source), model_id
-        assert 0 < row.input_usd < row.output_usd < 100, model_id
+        assert 0 < row.input_usd < 100, model_id
+        assert row.output_usd == 0 if model_id in DIMENSIONS else row.input_usd < row.output_usd < 100
         if row.end_of_life:
             date.fromisoformat(row.end_of_life)
+
+
+def test_every_embedding_model_has_a_dimension_and_one_of_them_is_the_alias() -> None:
+    assert {model_id for model_id, row in ROWS.items() if "Embedding" in row.name} == DIMENSIONS.keys()
+    assert ALIASES["embed"] in DIMENSIONS
 
 
 def test_no_alias_is_near_its_end_of_life() -> None:

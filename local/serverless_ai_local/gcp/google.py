@@ -30,8 +30,8 @@ from serverless_ai_local.gcp.services.ai import PATH as AI
 from serverless_ai_local.gcp.services.ai import AiServices
 from serverless_ai_local.gcp.services.delivery import Deliveries
 from serverless_ai_local.gcp.services.eventarc import Eventarc
+from serverless_ai_local.gcp.services.firestore import MAX_REQUEST_BYTES, Firestore
 from serverless_ai_local.gcp.services.firestore import PATH as FIRESTORE
-from serverless_ai_local.gcp.services.firestore import Firestore
 from serverless_ai_local.gcp.services.happenings import call_recorded
 from serverless_ai_local.gcp.services.pubsub import PATH as PUBSUB
 from serverless_ai_local.gcp.services.pubsub import PubSub
@@ -158,6 +158,8 @@ class Google:
         ):
             found = pattern.fullmatch(path)
             if found is not None:
+                if service is self._firestore and len(sent.body) > MAX_REQUEST_BYTES:
+                    raise invalid(f"Request payload size exceeds the limit: {MAX_REQUEST_BYTES} bytes.")
                 who = self._tokens.caller(authorization)
                 return reply(service(who, sent.method, found, _body(sent.body)))
         raise not_offered(f"{sent.method} {path}")

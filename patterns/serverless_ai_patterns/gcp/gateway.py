@@ -21,7 +21,7 @@ def openapi(
     timeout_s: int,
     jwks_uri: str | None,
 ) -> dict[str, Any]:
-    """A route for each of `paths` to `backend` (the function's URL), which the gateway calls with a token of its own account.
+    """A route for each of `paths` to `backend`, the URL of a function that the gateway calls as its account.
 
     Without `jwks_uri` the issuer's keys are found through its OpenID discovery document. There is no quota:
     those of API Gateway count by the project of an API key and by the minute, and callers here have no key.

@@ -16,6 +16,18 @@ here. Which regions serve a model as well is on the model's own page."""
 _LIST: Final = f"Vertex AI price and lifecycle pages through litellm 1.109.1; read {READ_ON}"
 
 
+_EMBEDDINGS: Final = (
+    "price as litellm 1.109.1 has it, end of life (no sooner) as the page Model versions and lifecycle, "
+    "docs.cloud.google.com; read 2026-11-27"
+)
+_REMEMBERED: Final = (
+    "price from memory (Vertex AI charges by the character; about four are a token), end of life as the page "
+    "Model versions and lifecycle, docs.cloud.google.com; read 2026-11-27"
+)
+REGION: Final = "us-central1"
+"""Where models are called that the global endpoint does not serve, unless a location is given."""
+
+
 class Row(NamedTuple):
     name: str
     input_usd: float
@@ -23,6 +35,8 @@ class Row(NamedTuple):
     output_usd: float
     end_of_life: str | None = None
     source: str = _LIST
+    location: str = GLOBAL
+    """Where it is called if nobody says where."""
 
 
 ROWS: Final[Mapping[str, Row]] = {
@@ -36,10 +50,25 @@ ROWS: Final[Mapping[str, Row]] = {
     "gemini-2.5-flash-lite": Row("Gemini 2.5 Flash-Lite", 0.1, 0.4, "2026-10-20"),
     "gemini-2.5-flash": Row("Gemini 2.5 Flash", 0.3, 2.5, "2026-10-20"),
     "gemini-2.5-pro": Row("Gemini 2.5 Pro", 1.25, 10.0, "2026-10-20"),
+    "gemini-embedding-001": Row("Gemini Embedding", 0.15, 0.0, "2028-05-20", _EMBEDDINGS),
+    "text-embedding-005": Row("Text Embedding 005", 0.1, 0.0, "2027-04-01", _REMEMBERED, REGION),
+    "text-multilingual-embedding-002": Row(
+        "Text Multilingual Embedding 002", 0.1, 0.0, "2027-04-01", _REMEMBERED, REGION
+    ),
 }
+
+DIMENSIONS: Final[Mapping[str, int]] = {
+    "gemini-embedding-001": 768,
+    "text-embedding-005": 768,
+    "text-multilingual-embedding-002": 768,
+}
+"""Of the vectors of each embedding model, unless somebody says otherwise. Google recommends 768, 1536 or 3072
+numbers for the first: the smallest loses next to nothing, and costs a quarter in every store."""
 
 ALIASES: Final[Mapping[str, str]] = {
     # The cheapest whose end is more than half a year away and that is not a preview.
     "small": "gemini-3.5-flash-lite",
     "large": "gemini-3.8-flash",
+    # Of any language, and the one that lives longest.
+    "embed": "gemini-embedding-001",
 }

@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from serverless_ai_runtime.adapters.gcp import firestore, storage, vertex
+from serverless_ai_runtime.adapters.gcp import firestore, firestore_vectors, storage, vertex
 
 PREDICT: Final = vertex.PERMISSIONS
 """It holds for every model of the project: IAM cannot name one, the organisation policy
-`constraints/vertexai.allowedModels` can."""
+`constraints/vertexai.allowedModels` can. Embedding models need no other permission."""
 
 RECORDS: Final = firestore.PERMISSIONS
 SCANNED_RECORDS: Final = firestore.PERMISSIONS + firestore.SCAN_PERMISSIONS
+READ_VECTORS: Final = firestore_vectors.READ_PERMISSIONS
+WRITE_VECTORS: Final = firestore_vectors.WRITE_PERMISSIONS
+"""They hold for a whole database: IAM cannot name a collection."""
 READ_OBJECTS: Final = storage.READ_PERMISSIONS
 WRITE_OBJECTS: Final = storage.WRITE_PERMISSIONS
 

@@ -61,6 +61,7 @@ FREE: Final[Mapping[str, str]] = {
     "gcp:essentialcontacts/documentAiProcessor:DocumentAiProcessor": "$1.50 per 1,000 pages that are read",
     "gcp:eventarc/trigger:Trigger": "events of Google's own services are free; paid as Pub/Sub delivers",
     "gcp:firestore/database:Database": "paid by the read, the write and the gigabyte kept",
+    "gcp:firestore/index:Index": "paid by the gigabyte kept, and by the index entries that a search reads",
     "gcp:logging/metric:Metric": "paid by the sample; none is written while nobody calls",
     "gcp:logging/projectBucketConfig:ProjectBucketConfig": "paid by the gigabyte written and kept",
     "gcp:pubsub/subscription:Subscription": "paid by the gigabyte delivered and kept",

@@ -139,7 +139,9 @@ class Rag(pulumi.ComponentResource):
             database=self.database,
             opts=self._child,
         )
-        admitted = self.vectors.let_in(reader=self.identity, writer=self.ingest_identity, opts=self._child)
+        admitted = self.vectors.let_in(
+            name, reader=self.identity, writer=self.ingest_identity, opts=self._child
+        )
         self.ingest_function = self._make_ingest_function(admitted)
         self._make_ways_in()
         self._caller = self._make_caller()

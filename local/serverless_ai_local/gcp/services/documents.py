@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from serverless_ai_local.gcp.errors import invalid, not_offered
+from serverless_ai_local.gcp.services.vectors import TYPE, vector
 from serverless_ai_local.plain import is_list, is_mapping
 
 Fields = Mapping[str, Any]
@@ -19,6 +21,7 @@ _KINDS: Final = (
 _WRITE: Final = ("update", "delete", "updateMask", "updateTransforms", "currentDocument")
 _PRECONDITION: Final = ("exists", "updateTime")
 _INT64: Final = 2**63
+_RESERVED: Final = re.compile("__.*__", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,6 +129,8 @@ def _fields(given: Any) -> Fields:
     if not is_mapping(given):
         raise invalid("fields must be an object")
     for name, value in given.items():
+        if _RESERVED.fullmatch(name):
+            raise invalid(f"field name {name} is reserved")
         _check(name, value)
     return given
 
@@ -143,13 +148,20 @@ def _check(name: str, value: Any) -> None:
             datetime.fromisoformat(content)
         except (TypeError, ValueError):
             raise invalid(f"field {name}: {content!r} is no timestamp") from None
-    elif kind == "stringValue" and not isinstance(content, str):
-        raise invalid(f"field {name} must be a text")
+    elif kind == "stringValue" and not _is_text(content):
+        raise invalid(f"field {name} must be a text in UTF-8")
+    elif kind == "mapValue" and is_mapping(content) and TYPE in (content.get("fields") or {}):
+        vector(name, value)
     elif kind == "mapValue":
         _fields(_inner(name, content, "fields", {}))
     elif kind == "arrayValue":
         for item in _inner(name, content, "values", []):
             _check(name, item)
+
+
+def _is_text(content: Any) -> bool:
+    """Whether it is one, without half a surrogate pair."""
+    return isinstance(content, str) and content.encode("utf-8", "ignore").decode() == content
 
 
 def _inner(name: str, content: Any, key: str, otherwise: Any) -> Any:

@@ -1,6 +1,7 @@
-"""Firestore's REST API (v1), one document at a time: a fake that keeps documents in memory.
+"""Firestore's REST API (v1): a fake that keeps documents in memory.
 
-Offered: batchGet, get, commit with preconditions, masks and transforms. No queries, no transactions.
+Offered: batchGet, get, commit with preconditions, masks and transforms, runQuery with findNearest, which is
+exact and as strict about indexes as Firestore is. No other queries, no transactions.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from serverless_ai_local.gcp.errors import RpcError, invalid, missing, not_offer
 from serverless_ai_local.gcp.iam.authority import Authority, Principal
 from serverless_ai_local.gcp.registry import Deployed, Registry
 from serverless_ai_local.gcp.services.documents import Document, Write, read_write
+from serverless_ai_local.gcp.services.firestore_query import read_query, require_index
 from serverless_ai_local.plain import is_list
 
 SERVICE: Final = "firestore.googleapis.com"
@@ -24,6 +26,7 @@ PATH: Final = re.compile(
     r"/v1/(?P<database>projects/[^/]+/databases/[^/]+)/documents(?::(?P<method>\w+)|/(?P<document>.+))"
 )
 GET: Final = "datastore.entities.get"
+LIST: Final = "datastore.entities.list"
 CREATE: Final = "datastore.entities.create"
 UPDATE: Final = "datastore.entities.update"
 DELETE: Final = "datastore.entities.delete"
@@ -32,7 +35,7 @@ KEPT_S: Final = 60.0
 MAX_WRITES: Final = 500
 MAX_BYTES: Final = 1024 * 1024 - 4
 """Of a document."""
-
+MAX_REQUEST_BYTES: Final = 10 * 1024 * 1024
 
 Told = Callable[[Deployed, str, Document | None, Document | None], None]
 """Database, name, the document before and after."""
@@ -55,7 +58,7 @@ class Firestore:
         """The answer to a request whose path matched `PATH`; raises `RpcError`."""
         name = found["database"]
         database = self._registry.find(types.DATABASE, name)
-        operations = {"batchGet": self._batch_get, "commit": self._commit}
+        operations = {"batchGet": self._batch_get, "commit": self._commit, "runQuery": self._run_query}
         if found["method"] in operations and method == "POST":
             return operations[found["method"]](who, name, database, body)
         if found["document"] and method == "GET":
@@ -113,6 +116,21 @@ class Firestore:
                 else {"missing": _named(one, name), "readTime": stamp}
                 for one in wanted
             ]
+
+    def _run_query(
+        self, who: Principal, name: str, database: Deployed | None, body: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        query = read_query(body)
+        for permission in (GET, LIST):
+            self._authority.require(who, permission, name, service=SERVICE)
+        documents = self._there(name, database)
+        if database is not None:
+            require_index(self._registry, database, query)
+        with self._lock:
+            there = dict(documents)
+        stamp = _stamp(self._now())
+        found = query.run(f"{name}/documents", there)
+        return [{"document": one, "readTime": stamp} for one in found] or [{"readTime": stamp}]
 
     def _commit(
         self, who: Principal, name: str, database: Deployed | None, body: Mapping[str, Any]

@@ -1,4 +1,7 @@
-"""Vertex AI's generateContent and streamGenerateContent over the local model (a fake on Google's wire)."""
+"""Vertex AI's generateContent and streamGenerateContent over the local model, predict of embedding models.
+
+A fake on Google's wire.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from werkzeug.wrappers import Response
 
 from serverless_ai_local.gcp.errors import RpcError, invalid, missing, not_offered, reply
 from serverless_ai_local.gcp.iam.authority import Authority, Principal
+from serverless_ai_local.gcp.services import vertex_embeddings
 from serverless_ai_local.models.chat import (
     END,
     FILTERED,
@@ -38,7 +42,7 @@ PATH: Final = re.compile(
     r":(?P<method>\w+)"
 )
 _GEMINI: Final = re.compile(r"gemini-[a-z0-9.-]+")
-_METHODS: Final = ("generateContent", "streamGenerateContent")
+_METHODS: Final = ("generateContent", "streamGenerateContent", vertex_embeddings.METHOD)
 _FIELDS: Final = ("contents", "systemInstruction", "generationConfig", "safetySettings", "labels")
 _CONFIG: Final = ("maxOutputTokens", "temperature", "topP", "topK", "stopSequences", "candidateCount")
 _ROLES: Final = {"user": "user", "model": "assistant", "": "user"}
@@ -54,7 +58,7 @@ _HARM: Final = "HARM_CATEGORY_DANGEROUS_CONTENT"
 
 
 class Vertex:
-    """Its two methods."""
+    """Its methods."""
 
     def __init__(self, models: ModelService, authority: Authority) -> None:
         self._models, self._authority = models, authority
@@ -66,7 +70,10 @@ class Vertex:
         if found["method"] not in _METHODS:
             raise not_offered(f"the method {found['method']} of models; there are {', '.join(_METHODS)}")
         self._authority.require(who, PREDICT, found["name"], service=SERVICE)
-        if not _GEMINI.fullmatch(found["model"]):
+        if found["method"] == vertex_embeddings.METHOD and vertex_embeddings.offered(found["model"]):
+            return reply(vertex_embeddings.answer(_json(body), found["model"]))
+        chats = _GEMINI.fullmatch(found["model"]) and not vertex_embeddings.offered(found["model"])
+        if found["method"] == vertex_embeddings.METHOD or not chats:
             raise missing(
                 f"Publisher Model `{found['name']}` was not found or your project does not have access to it."
             )
