@@ -20,6 +20,7 @@ from aws_cdk import (
 )
 from constructs import Construct
 
+from serverless_ai_cdk._acknowledge import acknowledge
 from serverless_ai_cdk._bucket import bucket
 from serverless_ai_cdk._events import rule_to_queue
 from serverless_ai_cdk._function import handler_function, service_role
@@ -204,7 +205,7 @@ class Rag(Construct):
         config = query_config(
             self.settings, self._index_configs(), model=self.model.id, store=self.table.table_name
         )
-        return handler_function(
+        function = handler_function(
             self,
             "Function",
             pattern=f"{PATTERN}_query",
@@ -215,6 +216,12 @@ class Rag(Construct):
             key=self._key,
             vpc=self._vpc,
         )
+        acknowledge(
+            function,
+            "Serverless-LambdaDLQ",
+            "Nothing invokes the function but the API, which waits for every answer",
+        )
+        return function
 
     def _make_alarms(self) -> list[aws_cloudwatch.Alarm]:
         specs = observability_rag.rag_alarms(

@@ -6,7 +6,7 @@ import re
 from datetime import date
 from difflib import get_close_matches
 
-from serverless_ai_patterns.gcp.models import ALIASES, GLOBAL, ROWS
+from serverless_ai_patterns.gcp.models import ALIASES, DIMENSIONS, GLOBAL, ROWS
 from serverless_ai_patterns.models import Model, Status
 
 _NAME = re.compile(r"(?:(?P<location>[a-z][a-z0-9-]{1,29})/)?(?P<id>[a-z][a-z0-9]*(?:[.@-][a-z0-9]+){1,12})")
@@ -45,6 +45,7 @@ def _model(model_id: str, location: str | None) -> Model:
         output_usd=row.output_usd,
         end_of_life=row.end_of_life,
         source=row.source,
+        dimension=DIMENSIONS.get(model_id, 0),
     )
 
 

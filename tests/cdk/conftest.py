@@ -17,9 +17,10 @@ os.environ["JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"] = "20"
 
 from aws_cdk import App, Environment, Stack
 
-from serverless_ai_cdk import EventPipeline, FunctionLlm
+from serverless_ai_cdk import EventPipeline, FunctionLlm, Rag
 from serverless_ai_patterns.event_pipeline import EventPipelineSettings, Sources, Uploads
 from serverless_ai_patterns.function_llm import Events, FunctionLlmSettings, Llm
+from serverless_ai_patterns.rag import RagSettings
 
 DEFAULT = FunctionLlmSettings()
 EVERYTHING = FunctionLlmSettings(
@@ -140,6 +141,24 @@ def make_pipeline(new_stack: Callable[..., Stack]) -> Callable[..., Made]:
     ) -> Made:
         stack = stack or new_stack(region)
         return Made(stack=stack, pattern=EventPipeline(stack, name, settings, **given))
+
+    return new
+
+
+@pytest.fixture(scope="session")
+def make_rag(new_stack: Callable[..., Stack]) -> Callable[..., Made]:
+    """Rag, as `make` makes a FunctionLlm."""
+
+    def new(
+        settings: RagSettings = RagSettings(),  # noqa: B008 - frozen
+        *,
+        name: str = "Docs",
+        stack: Stack | None = None,
+        region: str | None = None,
+        **given: Any,
+    ) -> Made:
+        stack = stack or new_stack(region)
+        return Made(stack=stack, pattern=Rag(stack, name, settings, **given))
 
     return new
 

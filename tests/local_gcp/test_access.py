@@ -184,7 +184,7 @@ def gateway(local: Local, fn: Mapping[str, Any], jwks_uri: str | None = None) ->
 
     auth = Jwt(issuer=f"{local.url}/_local/issuer", audience=("chat", "talk"))
     document = openapi(
-        "chat", method="POST", path="/chat", backend=fn["url"], auth=auth, timeout_s=5, jwks_uri=jwks_uri
+        "chat", method="POST", paths=["/chat"], backend=fn["url"], auth=auth, timeout_s=5, jwks_uri=jwks_uri
     )
     caller = local.account("gateway")
     local.make(
@@ -290,7 +290,7 @@ def test_a_document_that_cannot_be_followed_is_refused_when_deployed(
 
     auth = Jwt(issuer="https://login.example.com/", audience=("chat",))
     document = openapi(
-        "x", method="POST", path="/chat", backend="https://x", auth=auth, timeout_s=5, jwks_uri=None
+        "x", method="POST", paths=["/chat"], backend="https://x", auth=auth, timeout_s=5, jwks_uri=None
     )
     change(document)
     local.make(types.API, apiId="api")

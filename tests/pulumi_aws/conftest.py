@@ -10,7 +10,7 @@ from recorder import Cloud, Deploy, Recording, deployer
 
 from serverless_ai_patterns.event_pipeline import EventPipelineSettings, Sources, Uploads
 from serverless_ai_patterns.function_llm import Events, FunctionLlmSettings, Jwt, Llm
-from serverless_ai_pulumi.aws import EventPipeline, FunctionLlm
+from serverless_ai_pulumi.aws import EventPipeline, FunctionLlm, Rag
 
 REGION = "eu-west-1"
 ACCOUNT = "111122223333"
@@ -42,6 +42,10 @@ COMPUTED: Mapping[str, Mapping[str, Callable[[str], Any]]] = {
     "aws:s3/bucket:Bucket": {
         "arn": lambda name: f"arn:aws:s3:::{name}",
         "bucket": lambda name: name,
+    },
+    "aws:s3/vectorsIndex:VectorsIndex": {"indexArn": _arn("s3vectors", "bucket/vectors/index/")},
+    "aws:s3/vectorsVectorBucket:VectorsVectorBucket": {
+        "vectorBucketArn": _arn("s3vectors", "bucket/"),
     },
     "aws:sns/topic:Topic": {"arn": _arn("sns")},
     "aws:sqs/queue:Queue": {
@@ -108,3 +112,9 @@ def usual_pipeline(deploy: Deploy) -> Recording:
 def whole_pipeline(deploy: Deploy, every_source: EventPipelineSettings) -> Recording:
     """`EventPipeline` with every source."""
     return deploy(lambda: EventPipeline("papers", every_source))
+
+
+@pytest.fixture(scope="session")
+def usual_rag(deploy: Deploy) -> Recording:
+    """`Rag("docs")` and nothing else."""
+    return deploy(lambda: Rag("docs"))

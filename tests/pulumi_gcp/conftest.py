@@ -18,7 +18,8 @@ from serverless_ai_patterns.event_pipeline import (
     Uploads,
 )
 from serverless_ai_patterns.function_llm import Events, FunctionLlmSettings, Jwt, Llm
-from serverless_ai_pulumi.gcp import EventPipeline, FunctionLlm
+from serverless_ai_patterns.rag import Embedding, Endpoint, RagSettings
+from serverless_ai_pulumi.gcp import EventPipeline, FunctionLlm, Rag
 
 
 @pytest.fixture(scope="session")
@@ -101,3 +102,20 @@ def every_source() -> EventPipelineSettings:
 def whole_pipeline(deploy: Deploy, every_source: EventPipelineSettings) -> Recording:
     """`EventPipeline` with every source."""
     return deploy(lambda: EventPipeline("docs", every_source, force_destroy=True))
+
+
+@pytest.fixture(scope="session")
+def usual_rag(deploy: Deploy) -> Recording:
+    """`Rag("docs")` and nothing else."""
+    return deploy(lambda: Rag("docs"))
+
+
+@pytest.fixture(scope="session")
+def whole_rag(deploy: Deploy) -> Recording:
+    """`Rag` with tenants, behind a gateway, while its embedding model changes."""
+    auth = Jwt(issuer="https://login.example.com/", audience=("rag",))
+    settings = RagSettings(
+        previous_embedding=Embedding(model="text-embedding-005"),
+        endpoint=Endpoint(auth=auth, tenant_claim="org"),
+    )
+    return deploy(lambda: Rag("docs", settings, force_destroy=True))

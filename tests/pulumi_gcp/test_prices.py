@@ -38,8 +38,8 @@ def test_an_idle_pipeline_costs_its_alerts_and_a_schedule(usual_pipeline, whole_
     assert bill(whole_pipeline) == {**alerts, "gcp:cloudscheduler/job:Job": pytest.approx(0.1)}
 
 
-def test_every_free_type_is_made_by_someone(usual, whole, whole_pipeline, reading_pipeline):
-    programs = (usual, whole, whole_pipeline, reading_pipeline)
+def test_every_free_type_is_made_by_someone(usual, whole, whole_pipeline, reading_pipeline, usual_rag):
+    programs = (usual, whole, whole_pipeline, reading_pipeline, usual_rag)
     made = {each.type for program in programs for each in program.resources}
     assert set(FREE) <= made
 

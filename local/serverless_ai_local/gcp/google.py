@@ -161,7 +161,9 @@ class Google:
                 if service is self._firestore and len(sent.body) > MAX_REQUEST_BYTES:
                     raise invalid(f"Request payload size exceeds the limit: {MAX_REQUEST_BYTES} bytes.")
                 who = self._tokens.caller(authorization)
-                return reply(service(who, sent.method, found, _body(sent.body)))
+                asked = service is self._firestore and sent.method == "GET"
+                given = dict(parse_qsl(sent.query)) if asked else _body(sent.body)
+                return reply(service(who, sent.method, found, given))
         raise not_offered(f"{sent.method} {path}")
 
     def _objects(self, found: re.Match[str], sent: Sent) -> Response:

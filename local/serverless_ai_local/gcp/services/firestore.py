@@ -1,7 +1,7 @@
 """Firestore's REST API (v1): a fake that keeps documents in memory.
 
-Offered: batchGet, get, commit with preconditions, masks and transforms, runQuery with findNearest, which is
-exact and as strict about indexes as Firestore is. No other queries, no transactions.
+Offered: batchGet, get, list, commit with preconditions, masks and transforms, runQuery with findNearest,
+which is exact and as strict about indexes as Firestore is. No other queries, no transactions.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ UPDATE: Final = "datastore.entities.update"
 DELETE: Final = "datastore.entities.delete"
 KEPT_S: Final = 60.0
 """An expired document stays this long, so that whoever relies on its absence is seen."""
+PAGE: Final = 300
+"""Most documents of one answer to list here."""
 MAX_WRITES: Final = 500
 MAX_BYTES: Final = 1024 * 1024 - 4
 """Of a document."""
@@ -61,10 +63,15 @@ class Firestore:
         operations = {"batchGet": self._batch_get, "commit": self._commit, "runQuery": self._run_query}
         if found["method"] in operations and method == "POST":
             return operations[found["method"]](who, name, database, body)
+        if found["document"] and method == "GET" and found["document"].count("/") % 2 == 0:
+            self._authority.require(who, LIST, name, service=SERVICE)
+            return self._list(self._there(name, database), f"{name}/documents/{found['document']}", body)
         if found["document"] and method == "GET":
             self._authority.require(who, GET, name, service=SERVICE)
             return self._get(self._there(name, database), f"{name}/documents/{found['document']}")
-        raise not_offered(f"{method} {found[0]} of Firestore; there are {', '.join(operations)} and get")
+        raise not_offered(
+            f"{method} {found[0]} of Firestore; there are {', '.join(operations)}, get and list"
+        )
 
     def sweep(self) -> int:
         """Delete what has expired by the TTL policies of fields; how many. Firestore takes a day for that."""
@@ -99,6 +106,24 @@ class Firestore:
         if document is None:
             raise missing(f'Document "{name}" not found.')
         return document.wire(name)
+
+    def _list(
+        self, documents: Mapping[str, Document], collection: str, query: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """In the order of names; a token is the last name of the page before."""
+        _only(query, ("pageSize", "pageToken"))
+        size, after = int(query.get("pageSize", PAGE)), str(query.get("pageToken", ""))
+        if not 1 <= size <= PAGE:
+            raise invalid(f"pageSize must be 1 to {PAGE}, got {size}")
+        with self._lock:
+            there = sorted(
+                (name, one)
+                for name, one in documents.items()
+                if name.rpartition("/")[0] == collection and name > after
+            )
+        page = [one.wire(name) for name, one in there[:size]]
+        more = {"nextPageToken": there[size - 1][0]} if len(there) > size else {}
+        return {**({"documents": page} if page else {}), **more}
 
     def _batch_get(
         self, who: Principal, name: str, database: Deployed | None, body: Mapping[str, Any]

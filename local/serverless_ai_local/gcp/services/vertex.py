@@ -71,7 +71,7 @@ class Vertex:
             raise not_offered(f"the method {found['method']} of models; there are {', '.join(_METHODS)}")
         self._authority.require(who, PREDICT, found["name"], service=SERVICE)
         if found["method"] == vertex_embeddings.METHOD and vertex_embeddings.offered(found["model"]):
-            return reply(vertex_embeddings.answer(_json(body), found["model"]))
+            return reply(vertex_embeddings.answer(_json(body), found["model"], self._models))
         chats = _GEMINI.fullmatch(found["model"]) and not vertex_embeddings.offered(found["model"])
         if found["method"] == vertex_embeddings.METHOD or not chats:
             raise missing(

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from serverless_ai_local.gcp.errors import invalid, not_offered
 from serverless_ai_local.models import tokens
-from serverless_ai_local.models.embedding import embed
+from serverless_ai_local.models.service import ModelService
 from serverless_ai_local.plain import is_list, is_mapping
 
 METHOD: Final = "predict"
@@ -43,7 +43,7 @@ def offered(model: str) -> bool:
     return model in _MODELS
 
 
-def answer(body: Mapping[str, Any], model: str) -> dict[str, Any]:
+def answer(body: Mapping[str, Any], model: str, models: ModelService) -> dict[str, Any]:
     """Raises `RpcError` for what Vertex does not take."""
     _only(body, ("instances", "parameters"))
     limits, parameters = _MODELS[model], body.get("parameters", {})
@@ -57,7 +57,12 @@ def answer(body: Mapping[str, Any], model: str) -> dict[str, Any]:
     if sum(map(tokens.count, texts)) > MOST_TOKENS_IN_ALL:
         raise invalid(f"The request has more than {MOST_TOKENS_IN_ALL} input tokens.")
     cut = parameters.get("autoTruncate", True)
-    predictions = [_prediction(text, dimensions, limits, cut=cut is not False) for text in texts]
+    statistics = [_statistics(text, cut=cut is not False) for text in texts]
+    length = _CUT if dimensions < limits.dimensions and not limits.unit else 1.0
+    predictions = [
+        {"embeddings": {"values": [value * length for value in vector], "statistics": about}}
+        for vector, about in zip(models.embed(model, texts, dimensions), statistics, strict=True)
+    ]
     return {"predictions": predictions, "metadata": {"billableCharacterCount": sum(map(len, texts))}}
 
 
@@ -79,17 +84,15 @@ def _count(instances: Any) -> int:
     return len(instances) if is_list(instances) else 0
 
 
-def _prediction(text: str, dimensions: int, limits: _Model, *, cut: bool) -> dict[str, Any]:
+def _statistics(text: str, *, cut: bool) -> dict[str, Any]:
+    """Of one text. Raises `RpcError` for one that is too long, where it may not be `cut`."""
     count = tokens.count(text)
     if count > MOST_TOKENS and not cut:
         raise invalid(
             f"Unable to submit request because the input token count is {count} but the model supports up to "
             f"{MOST_TOKENS}."
         )
-    length = _CUT if dimensions < limits.dimensions and not limits.unit else 1.0
-    values = [value * length for value in embed(text, dimensions)]
-    statistics = {"token_count": min(count, MOST_TOKENS), "truncated": count > MOST_TOKENS}
-    return {"embeddings": {"values": values, "statistics": statistics}}
+    return {"token_count": min(count, MOST_TOKENS), "truncated": count > MOST_TOKENS}
 
 
 def _only(given: Mapping[str, Any], known: tuple[str, ...]) -> None:
