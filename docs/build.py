@@ -23,8 +23,10 @@ from serverless_ai_local.picture import dot
 from serverless_ai_patterns.catalogue import CATALOGUE, Pattern
 from serverless_ai_patterns.cost import idle_monthly, per_thousand_requests
 from serverless_ai_patterns.cost_event_pipeline import per_thousand_documents
+from serverless_ai_patterns.cost_rag import per_thousand_questions
 from serverless_ai_patterns.event_pipeline import EventPipelineSettings
 from serverless_ai_patterns.models import resolve_aws
+from serverless_ai_patterns.rag import RagSettings
 
 TOKENS: Final[Mapping[str, Sequence[str]]] = {
     "aws": [*(one.token for one in (*ROWS, *DIRECT)), *INVOKES],
@@ -70,10 +72,13 @@ def creates_table(graph: Sequence[Resource]) -> str:
 
 
 def cost_table(settings: type[Any]) -> str:
-    """What a thousand requests or documents with the default settings cost, meter by meter."""
+    """What a thousand requests, documents or questions with the default settings cost, meter by meter."""
     chosen = settings()
     if isinstance(chosen, EventPipelineSettings):
         what, meters = "documents", per_thousand_documents(chosen, resolve_aws(chosen.model.model))
+    elif isinstance(chosen, RagSettings):
+        model, embedding = resolve_aws(chosen.answers.model), resolve_aws(chosen.embedding.model)
+        what, meters = "questions", per_thousand_questions(chosen, model, embedding)
     else:
         what, meters = "requests", per_thousand_requests(chosen, resolve_aws(chosen.llm.model))
     lines = [f"| meter | USD per 1000 {what} | how |", "|---|---|---|"]

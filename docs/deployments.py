@@ -34,6 +34,7 @@ EVERYTHING: Final[Mapping[str, Mapping[str, str]]] = {
         '"method": "google.pubsub.v1.Publisher.CreateTopic"}, '
         '"schedule": "rate(1 day)", "bus_filter": {"source": ["shop"]}}}',
     },
+    "rag": dict.fromkeys(NAMES, "{}"),
 }
 """Pattern and cloud -> settings with everything switched on, so that the picture shows every part."""
 _CONFIG: Final[Mapping[str, Mapping[str, str]]] = {"azure": azure.CONFIG, "gcp": gcp.CONFIG}

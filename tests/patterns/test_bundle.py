@@ -101,7 +101,7 @@ def test_an_extra_file_cannot_take_the_place_of_one_of_the_handlers(tmp_path: Pa
 @pytest.mark.parametrize("call", [bundle, handler, digest, zip_bytes])
 def test_unknown_names_are_refused_with_what_there_is(call) -> None:
     with pytest.raises(
-        ValueError, match=r"pattern must be one of function_llm, event_pipeline; got 'functionllm'"
+        ValueError, match=r"pattern must be one of function_llm, event_pipeline, rag; got 'functionllm'"
     ):
         call("functionllm", "aws")
     with pytest.raises(ValueError, match=r"cloud of function_llm must be one of aws, azure, gcp; got 'ibm'"):

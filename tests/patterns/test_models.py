@@ -129,7 +129,7 @@ def test_a_known_model_by_arn_keeps_its_price_and_name() -> None:
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("", "small, large, a Bedrock model id (provider.model) or an ARN"),
+        ("", "small, large, embed, a Bedrock model id (provider.model) or an ARN"),
         ("smal", "did you mean small?"),
         ("LARGE", "did you mean large?"),
         ("us.amazon.nova-micro-v1:0 ", "did you mean us.amazon.nova-micro-v1:0?"),

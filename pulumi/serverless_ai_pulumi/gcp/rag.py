@@ -177,12 +177,9 @@ class Rag(pulumi.ComponentResource):
         )
 
         def state(made: dict[str, Any]) -> dict[str, str]:
-            project, deliverer = made.pop("project"), made.pop("deliverer")
-            indexes = self._index_configs(made.pop("vectors"), project)
-            places = IngestPlaces(**made)
-            return shared.ingest_environment(
-                self.settings, places, indexes, project=project, deliverer=deliverer
-            )
+            edge = {word: made.pop(word) for word in ("project", "deliverer")}
+            indexes = self._index_configs(made.pop("vectors"), edge["project"])
+            return shared.ingest_environment(self.settings, IngestPlaces(**made), indexes, **edge)
 
         environment = pulumi.Output.all(
             project=self._place.project,
