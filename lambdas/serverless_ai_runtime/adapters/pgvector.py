@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from serverless_ai_runtime.core.ports import Deadline, Refused, ServiceError, Throttled, Unavailable
@@ -29,10 +29,10 @@ MOST_IDS: Final = 10_000
 MOST_QUESTION: Final = 4_000
 """Characters of a question that are looked for: a longer one says nothing that these do not."""
 MOST_WORDS: Final = 100_000
-"""Characters of a chunk that are indexed as words: a `tsvector` takes 1 MiB (PostgreSQL 18, section 12.11)."""
+"""Characters of a chunk that are indexed as words: a `tsvector` takes 1 MiB (PostgreSQL 18, 12.11)."""
 CONFIGURATION: Final = "english"
-"""Of the text search. PostgreSQL ranks a word by how often it is there and not by how rare it is, so that with
-`simple` every chunk that says "the" is a hit. Words of other languages are cut in the chunk as in the
+"""Of the text search. PostgreSQL ranks a word by how often it is there and not by how rare it is, so that
+with `simple` every chunk that says "the" is a hit. Words of other languages are cut in the chunk as in the
 question, and so they match."""
 
 _LOCK: Final = 7_215_903_344
@@ -96,8 +96,8 @@ class PgVector:
         deadline: Deadline,
         documents: Sequence[str] = (),
     ) -> list[Hit]:
-        parameters: dict[str, Value] = {"vector": _vector(vector)}
-        return self._find("Search", self._statements.search, parameters, most, access, deadline, documents)
+        given = {**_asked(most, access, documents), "vector": _vector(vector)}
+        return self._find("Search", self._statements.search(bool(documents)), given, most, deadline)
 
     def search_text(
         self,
@@ -107,24 +107,13 @@ class PgVector:
         deadline: Deadline,
         documents: Sequence[str] = (),
     ) -> list[Hit]:
-        parameters: dict[str, Value] = {"question": _plain(text[:MOST_QUESTION])}
-        statement = self._statements.search_text
-        return self._find("SearchText", statement, parameters, most, access, deadline, documents)
+        given = {**_asked(most, access, documents), "question": _plain(text[:MOST_QUESTION])}
+        return self._find("SearchText", self._statements.search_text(bool(documents)), given, most, deadline)
 
     def _find(
-        self,
-        operation: str,
-        statement: Callable[[bool], str],
-        parameters: Mapping[str, Value],
-        most: int,
-        access: Access,
-        deadline: Deadline,
-        documents: Sequence[str],
+        self, operation: str, sql: str, parameters: Mapping[str, Value], most: int, deadline: Deadline
     ) -> list[Hit]:
-        given = {**parameters, "tenant": digest(access.tenant), "most": most}
-        if documents:
-            given["documents"] = _array([digest(one) for one in documents])
-        rows = self._run(operation, statement(bool(documents)), given, deadline)
+        rows = self._run(operation, sql, parameters, deadline)
         try:
             hits = [_hit(row) for row in rows]
         except (TypeError, ValueError) as error:
@@ -236,6 +225,11 @@ def sql_error(service: str, operation: str, state: str, message: str) -> Service
     elif state[:2] in ("08", "40", "57", "58") or state == "55P03":
         kind = Unavailable  # connection, deadlock, shutdown or cancel, input and output; a lock not to be had
     return kind(service, operation, 0, state, message)
+
+
+def _asked(most: int, access: Access, documents: Sequence[str]) -> dict[str, Value]:
+    given: dict[str, Value] = {"tenant": digest(access.tenant), "most": most}
+    return {**given, "documents": _array([digest(one) for one in documents])} if documents else given
 
 
 def _filter(narrowed: bool) -> str:

@@ -58,12 +58,13 @@ def parse_place(text: str) -> Place:
     """The place that `Place.text` wrote; raises ValueError."""
     try:
         given = json.loads(text)
-        place = Place(given["cluster"], given["secret"], given["database"])
+        parts = [given[name] for name in Place._fields]
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise ValueError(f"not a place of Aurora, a JSON object of {', '.join(Place._fields)}") from None
-    if not all(isinstance(part, str) and part for part in place):
-        raise ValueError("a place of Aurora has texts that are not empty")
-    return place
+        parts = list[object]()
+    texts = [part for part in parts if isinstance(part, str) and part]
+    if len(texts) != len(Place._fields):
+        raise ValueError(f"not a place of Aurora, a JSON object of texts: {', '.join(Place._fields)}")
+    return Place(*texts)
 
 
 def aurora(service: Service, place: Place, index: str, dimension: int) -> PgVector:
@@ -88,7 +89,7 @@ class DataApi:
     ) -> Sequence[Row]:
         payload = {**self._about, "sql": sql, "parameters": [_parameter(*one) for one in parameters.items()]}
         body = self._post(operation, payload, deadline)
-        records = body.get("records") or []
+        records: Any = body.get("records") or ()
         try:
             return [[_value(field) for field in record] for record in records]
         except (TypeError, ValueError) as error:

@@ -106,8 +106,10 @@ class Clusters:
         if cluster is not None and given.get("EnableHttpEndpoint", cluster.http) != cluster.http:
             text = "EnableHttpEndpoint of this cluster is changed by the operation EnableHttpEndpoint"
             raise ApiError("InvalidParameterCombination", text)
+        kept = getattr(record, "master_user_secret", None)
         response = self._forward(call)
         if record is not None and cluster is not None and response.status_code < 400:
+            _keep_secret(record, kept, response)
             record._enable_http_endpoint = cluster.http  # pyright: ignore[reportPrivateUsage] - moto's setter knows v1 only
             cluster.password = given.get("MasterUserPassword", cluster.password)
         return response
@@ -174,7 +176,9 @@ class Clusters:
         pause_s = scaling.get("SecondsUntilAutoPause")
         fits = 0 <= least <= most and 1 <= most <= 256 and not (least * 2) % 1 and not (most * 2) % 1
         if not fits:
-            text = "MinCapacity is 0 to 256, MaxCapacity 1 to 256, in steps of 0.5, the former not the greater"
+            text = (
+                "MinCapacity is 0 to 256, MaxCapacity 1 to 256, in steps of 0.5, the former not the greater"
+            )
             raise ApiError("InvalidParameterValue", text)
         if pause_s is not None and (least > 0 or not 300 <= int(pause_s) <= 86_400):
             text = "SecondsUntilAutoPause is 300 to 86400, and only for clusters whose MinCapacity is 0"
@@ -183,6 +187,17 @@ class Clusters:
 
 def _record(call: Call, given: Mapping[str, Any]) -> DBCluster | None:
     return rds_backends[call.account][call.region].clusters.get(given["DBClusterIdentifier"])
+
+
+def _keep_secret(record: DBCluster, kept: Any, response: Response) -> None:
+    """moto makes another secret for a cluster that is told once more to manage its password."""
+    new = getattr(record, "master_user_secret", None)
+    if kept is None or new is None or new is kept:
+        return
+    record.master_user_secret = kept
+    new.delete_secret()
+    text = response.get_data(as_text=True).replace(new.secret_arn, kept.secret_arn)
+    response.set_data(text)
 
 
 def _managed_password(record: DBCluster) -> str:

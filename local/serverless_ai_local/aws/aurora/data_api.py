@@ -10,6 +10,8 @@ import json
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
 from typing import Any, Final
 
 from moto.secretsmanager.exceptions import SecretsManagerClientError
@@ -28,7 +30,13 @@ MOST_IDLE: Final = 4
 
 _SERVICE: Final = "rds-data"
 _KNOWN: Final = {
-    "ExecuteStatement": ("sql", "parameters", "transactionId", "continueAfterTimeout", "includeResultMetadata"),
+    "ExecuteStatement": (
+        "sql",
+        "parameters",
+        "transactionId",
+        "continueAfterTimeout",
+        "includeResultMetadata",
+    ),
     "BatchExecuteStatement": ("sql", "parameterSets", "transactionId"),
     "BeginTransaction": (),
     "CommitTransaction": ("transactionId",),
@@ -77,7 +85,9 @@ class DataApi:
                 body["columnMetadata"] = [metadata(column) for column in columns]
         response = reply(body)
         if len(response.get_data()) > MOST_RESPONSE:
-            raise ApiError("BadRequestException", "Database returned more than the allowed response size limit")
+            raise ApiError(
+                "BadRequestException", "Database returned more than the allowed response size limit"
+            )
         return response
 
     def _batch(self, call: Call) -> Response:
@@ -129,8 +139,7 @@ class DataApi:
     def _statements(
         self, session: Any, sql: str, sets: Sequence[Sequence[Mapping[str, Any]]]
     ) -> list[tuple[list[list[Any]], list[Any], int]]:
-        import pg8000.native as pg8000  # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs]
-
+        pg8000: Any = import_module("pg8000.native")
         results: list[tuple[list[list[Any]], list[Any], int]] = []
         for given in sets:
             values, types = bound(given)
@@ -229,7 +238,5 @@ def _database_error(given: Mapping[str, str]) -> ApiError:
 
 
 def _close(session: Any) -> None:
-    try:
+    with suppress(Exception):  # it is as gone as it can be
         session.close()
-    except Exception:  # noqa: BLE001, S110 - it is as gone as it can be
-        pass

@@ -19,10 +19,23 @@ _TAKEN: Final = {
 }
 """Kinds of a parameter -> PostgreSQL's type."""
 _BYTEA: Final = 17
-_BOOL: Final = 16
-_LONGS: Final = (20, 21, 23, 26)
-_DOUBLES: Final = (700, 701)
-_NAMES: Final = {16: "bool", 17: "bytea", 20: "int8", 21: "int2", 23: "int4", 25: "text", 700: "float4", 701: "float8"}
+_KINDS: Final = {
+    16: "booleanValue",
+    _BYTEA: "blobValue",
+    **dict.fromkeys((20, 21, 23, 26), "longValue"),
+    **dict.fromkeys((700, 701), "doubleValue"),
+}
+"""PostgreSQL's type -> kind of a field; of any other it is a text."""
+_NAMES: Final = {
+    16: "bool",
+    17: "bytea",
+    20: "int8",
+    21: "int2",
+    23: "int4",
+    25: "text",
+    700: "float4",
+    701: "float8",
+}
 _TYPES: Final = {16: -7, 17: -2, 20: -5, 21: 5, 23: 4, 25: 12, 700: 7, 701: 8}
 """Of JDBC, by PostgreSQL's."""
 
@@ -69,22 +82,22 @@ def metadata(column: Mapping[str, Any]) -> dict[str, Any]:
 def _field(value: Any, kind: int) -> dict[str, Any]:
     if value is None:
         return {"isNull": True}
-    if kind == _BOOL:
-        return {"booleanValue": value}
-    if kind in _LONGS:
-        return {"longValue": value}
-    if kind in _DOUBLES:
-        return {"doubleValue": float(value)}
-    if kind == _BYTEA:
-        return {"blobValue": base64.b64encode(value).decode()}
     if is_list(value):
         return {"arrayValue": _array(value)}
-    return {"stringValue": str(value)}
+    if kind == _BYTEA:
+        value = base64.b64encode(value).decode()
+    name = _KINDS.get(kind, "stringValue")
+    return {name: str(value) if name == "stringValue" else value}
 
 
 def _array(values: list[Any]) -> dict[str, Any]:
     """By the kind of what is in it."""
-    for kind, name in ((bool, "booleanValues"), (int, "longValues"), (float, "doubleValues"), (str, "stringValues")):
+    for kind, name in (
+        (bool, "booleanValues"),
+        (int, "longValues"),
+        (float, "doubleValues"),
+        (str, "stringValues"),
+    ):
         if all(isinstance(one, kind) or one is None for one in values):
             return {name: values}
     raise ApiError("UnsupportedResultException", "the local Data API has no arrays of such values")

@@ -69,9 +69,7 @@ CLUSTER: Final = Kind(
     prepare=_api_words,
     built=frozenset({"MasterUserSecretKmsKeyId"}),
     facets=(Facet(properties=frozenset({"EnableHttpEndpoint"}), apply=_data_api, in_create=True),),
-    tagging=Tagging(
-        target="{made[DBClusterArn]}", tag="AddTagsToResource", untag="RemoveTagsFromResource"
-    ),
+    tagging=Tagging(target="{made[DBClusterArn]}", tag="AddTagsToResource", untag="RemoveTagsFromResource"),
 )
 
 
@@ -103,9 +101,7 @@ INSTANCE: Final = Kind(
     immutable=frozenset({"DBClusterIdentifier", "DBSubnetGroupName", "Engine"}),
     prepare=_instance_words,
     built=frozenset({"VpcSecurityGroupIds"}),
-    tagging=Tagging(
-        target="{made[DBInstanceArn]}", tag="AddTagsToResource", untag="RemoveTagsFromResource"
-    ),
+    tagging=Tagging(target="{made[DBInstanceArn]}", tag="AddTagsToResource", untag="RemoveTagsFromResource"),
 )
 
 SUBNETS: Final = Kind(
