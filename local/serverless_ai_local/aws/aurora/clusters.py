@@ -103,14 +103,12 @@ class Clusters:
         self._check_scaling(given.get("ServerlessV2ScalingConfiguration"))
         record = _record(call, given)
         cluster = self.find(record.db_cluster_arn) if record is not None else None
-        if cluster is not None and given.get("EnableHttpEndpoint", cluster.http) != cluster.http:
-            text = "EnableHttpEndpoint of this cluster is changed by the operation EnableHttpEndpoint"
-            raise ApiError("InvalidParameterCombination", text)
         kept = getattr(record, "master_user_secret", None)
         response = self._forward(call)
         if record is not None and cluster is not None and response.status_code < 400:
             _keep_secret(record, kept, response)
-            record._enable_http_endpoint = cluster.http  # pyright: ignore[reportPrivateUsage] - moto's setter knows v1 only
+            # Of Serverless v2 the Data API is switched by operations of its own, and this one leaves it.
+            record._enable_http_endpoint = cluster.http  # pyright: ignore[reportPrivateUsage]
             cluster.password = given.get("MasterUserPassword", cluster.password)
         return response
 
