@@ -70,7 +70,7 @@ class Cloud:
             Authorisation(self._identities, authoriser, JwtVerifier()),
             self._events.metrics,
         )
-        self._google = Google(url, models, self._ledger)
+        self._google = Google(url, models, self._ledger, self._postgres)
         self._azure = Azure(url, models, self._ledger, retry_s=retry_seconds())
         self._admin = Admin(
             self._routes(),

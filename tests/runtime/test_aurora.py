@@ -125,17 +125,20 @@ def test_a_text_comes_back_as_it_was_and_postgresql_can_hold_it(text: str) -> No
     assert "\x00" not in held
 
 
-@pytest.mark.parametrize(
-    "rows", [[("a", "d", "t", "h")], [("a", "d", "t", None, 0.5)], [("a", "d", "t", "h", "x")], [(1, "d", "t", "h", 1.0)]], ids=repr
-)  # fmt: skip
-def test_rows_that_are_none_of_ours_are_malformed(server: Loopback, rows: Any) -> None:
-    server.answer(found(*rows))
+ROWS = [("a", "d", "t", "h"), ("a", "d", "t", None, 0.5), ("a", "d", "t", "h", "x"), (1, "d", "t", "h", 1.0)]
+RECORDS = [7, [7], [[7]], [[{}]], [[{"stringValue": "a", "isNull": True}]], [[{"arrayValue": {}}]]]
+PLACES = ["", "{}", "[]", "7", '{"cluster": "", "secret": "s", "database": "d"}', "[" * 9999]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=repr)
+def test_rows_that_are_none_of_ours_are_malformed(server: Loopback, row: Any) -> None:
+    server.answer(found(row))
     with pytest.raises(Unavailable) as error:
         store(server).search([1, 0], 5, Access("a"), Deadline(5))
     assert error.value.code == "MalformedResponse"
 
 
-@pytest.mark.parametrize("records", [7, [7], [[7]], [[{}]], [[{"stringValue": "a", "isNull": True}]], [[{"arrayValue": {}}]]], ids=repr)  # fmt: skip
+@pytest.mark.parametrize("records", RECORDS, ids=repr)
 def test_records_that_are_none_are_malformed(server: Loopback, records: Any) -> None:
     server.answer(reply(body={"records": records}))
     with pytest.raises(Unavailable) as error:
@@ -183,7 +186,7 @@ def test_a_place_is_read_as_it_was_written() -> None:
     assert aurora.parse_place(PLACE.text()) == PLACE
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", "7", '{"cluster": "", "secret": "s", "database": "d"}', "[" * 9999], ids=lambda text: text[:9])  # fmt: skip
+@pytest.mark.parametrize("text", PLACES, ids=lambda text: text[:9])
 def test_what_is_no_place_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="place of Aurora"):
         aurora.parse_place(text)

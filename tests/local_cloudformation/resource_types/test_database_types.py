@@ -1,4 +1,4 @@
-"""Aurora on the local cloud: its resources, its Data API on a real PostgreSQL, and the vector store over it."""
+"""Aurora on the local cloud: resources, the Data API on a real PostgreSQL, and the vector store over it."""
 
 from __future__ import annotations
 
@@ -39,6 +39,9 @@ PROPERTIES = {
 }
 HOSTILE = 'it\'s a "#1" 100% ☂ \x00 \\ \n 😀 \ud800 \x10 \x100000\x10 {a,b} :x $$'
 SOON = Deadline(600)
+ADMINISTRATOR = AwsConfig("us-east-1", "test", "test", "")
+ARRAY = [{"name": "a", "value": {"arrayValue": {"longValues": [1]}}}]
+TEXT = [{"name": "a", "value": {"stringValue": "1"}}]
 
 
 class Database(NamedTuple):
@@ -64,7 +67,7 @@ class Database(NamedTuple):
         self,
         index: str,
         dimension: int = 3,
-        credentials: AwsConfig = AwsConfig("us-east-1", "test", "test", ""),
+        credentials: AwsConfig = ADMINISTRATOR,
     ) -> PgVector:
         world = World(time.time, time.sleep, random.random, lambda: "0" * 32)
         aws = Aws(HttpClient(world), world, lambda: credentials)
@@ -170,7 +173,8 @@ def test_values_have_the_kinds_of_the_data_api(database):
     assert found["records"] == [
         [
             {"longValue": 1}, {"stringValue": "é"}, {"booleanValue": True}, {"doubleValue": 1.5},
-            {"arrayValue": {"longValues": [1, 2]}}, {"isNull": True}, {"blobValue": b"x"}, {"longValue": 2**40 + 1},
+            {"arrayValue": {"longValues": [1, 2]}}, {"isNull": True}, {"blobValue": b"x"},
+            {"longValue": 2**40 + 1},
         ]
     ]  # fmt: skip
     assert [one["name"] for one in found["columnMetadata"]][:2] == ["one", "two"]
@@ -182,11 +186,11 @@ def test_values_have_the_kinds_of_the_data_api(database):
         ("SELECT * FROM nothing", {}, ("DatabaseErrorException", "SQLState: 42P01")),
         ("SELECT 1; SELECT 2", {}, ("DatabaseErrorException", "multiple commands")),
         ("SELECT :missing", {}, ("BadRequestException", "missing")),
-        ("SELECT :a", {"parameters": [{"name": "a", "value": {"arrayValue": {"longValues": [1]}}}]}, ("BadRequestException", "Array parameters")),
+        ("SELECT :a", {"parameters": ARRAY}, ("BadRequestException", "Array parameters")),
         ("SELECT 1", {"formatRecordsAs": "JSON"}, ("BadRequestException", "formatRecordsAs")),
         ("SELECT 1", {"database": "other"}, ("DatabaseNotFoundException", "other")),
         ("SELECT repeat('x', 1100000)", {}, ("BadRequestException", "size limit")),
-        ("SELECT 1 WHERE 1 = :a", {"parameters": [{"name": "a", "value": {"stringValue": "1"}}]}, ("DatabaseErrorException", "42883")),
+        ("SELECT 1 WHERE 1 = :a", {"parameters": TEXT}, ("DatabaseErrorException", "42883")),
     ],
 )  # fmt: skip
 def test_what_the_data_api_refuses_is_refused(database, sql, more, expected):
