@@ -8,9 +8,10 @@ from typing import Protocol
 from aws_cdk import RemovalPolicy, aws_iam, aws_kms
 from constructs import Construct
 
+from serverless_ai_cdk._aurora import aurora
 from serverless_ai_cdk._s3_vectors import s3_vectors
 from serverless_ai_patterns.aws.policy import Statement
-from serverless_ai_patterns.rag.stores import S3Vectors, VectorStore
+from serverless_ai_patterns.rag.stores import Aurora, S3Vectors, VectorStore
 
 
 class Vectors(Protocol):
@@ -48,4 +49,6 @@ def vectors(
     """The store of these settings, with an index for each name in `indexes`, whose value is its dimension."""
     if isinstance(store, S3Vectors):
         return s3_vectors(scope, id, indexes, key=key, removal_policy=removal_policy)
+    if isinstance(store, Aurora):
+        return aurora(scope, id, indexes, store, key=key, removal_policy=removal_policy)
     raise ValueError(f"{scope.node.path}: AWS has no store {store!r}")

@@ -149,6 +149,7 @@ class Rag(Construct):
             table_arn=self.table.table_arn,
             documents_arn=self.documents.bucket_arn,
             key_arn=self._key.key_arn if self._key else "",
+            key_services=shared.key_services(self.settings),
             in_vpc=self._vpc is not None,
         )
 
@@ -161,6 +162,7 @@ class Rag(Construct):
             log_group_arn=log_group_arn(self.log_group),
             table_arn=self.table.table_arn,
             key_arn=self._key.key_arn if self._key else "",
+            key_services=shared.key_services(self.settings),
             in_vpc=self._vpc is not None,
         )
 

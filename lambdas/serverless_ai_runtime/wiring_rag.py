@@ -112,7 +112,10 @@ def rag_query(cloud: str, env: Env = None) -> QueryApp:
     readers: dict[str, Reader] = {}
     for one in configs:
         index = _index(one, adapters, store, questions=True)
-        retrieval = Retrieval(index, cache=cache, cached_s=settings.cached_s)
+        try:
+            retrieval = Retrieval(index, mode=settings.search, cache=cache, cached_s=settings.cached_s)
+        except ValueError as error:
+            raise ConfigError(f"{config.variable('search')}: {error}") from None
         answering = Answering(model.name, retrieval, index, limits=limits, cache=cache)
         readers[one.name] = Reader(retrieval, answering)
     around = Around(

@@ -10,6 +10,7 @@ from typing import Any, Final
 from serverless_ai_local.admin import PREFIX, Admin, AdminCall, AdminRoutes
 from serverless_ai_local.aws import arns, caller, resource_policies
 from serverless_ai_local.aws.api import Operations
+from serverless_ai_local.aws.aurora import Aurora
 from serverless_ai_local.aws.bedrock.control import BedrockControl
 from serverless_ai_local.aws.bedrock.guardrails import Guardrails
 from serverless_ai_local.aws.bedrock.runtime import BedrockRuntime
@@ -35,6 +36,7 @@ from serverless_ai_local.http_server import StartResponse, sent
 from serverless_ai_local.issuer import Issuer
 from serverless_ai_local.models.service import ModelService, from_environment
 from serverless_ai_local.plain import is_mapping
+from serverless_ai_local.postgres import Postgres
 
 INVOKE: Final = "lambda:InvokeFunction"
 
@@ -50,6 +52,8 @@ class Cloud:
         models = ModelService(from_environment(environment))
         self._events = EventDriven(url=url, issuer=self._identities, checks=authoriser, forward=moto.forward)
         self._clients = Clients(url)
+        self._postgres = Postgres()
+        self._aurora = Aurora(self._postgres, moto.forward)
         self._stacks = CloudFormation(registry(), self._context)
         operations = _joined(
             caller.operations(),
@@ -57,6 +61,7 @@ class Cloud:
             self._events.operations(),
             self._stacks.operations(),
             _bedrock(models),
+            self._aurora.operations(),
         )
         self._front = Front(self._identities, authoriser, operations, moto)
         self._apis = HttpApis(
@@ -65,7 +70,7 @@ class Cloud:
             Authorisation(self._identities, authoriser, JwtVerifier()),
             self._events.metrics,
         )
-        self._google = Google(url, models, self._ledger)
+        self._google = Google(url, models, self._ledger, self._postgres)
         self._azure = Azure(url, models, self._ledger, retry_s=retry_seconds())
         self._admin = Admin(
             self._routes(),
@@ -74,6 +79,7 @@ class Cloud:
             self._google.routes(),
             self._azure.routes(),
             self._events.routes(),
+            self._aurora.routes(),
         )
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -102,6 +108,8 @@ class Cloud:
         self._google.stop()
         self._azure.close()
         self._events.stop()
+        self._aurora.stop()
+        self._postgres.stop()
 
     def _context(self, region: str, stack: str) -> Context:
         return Context(

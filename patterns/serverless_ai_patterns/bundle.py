@@ -41,6 +41,10 @@ ROOT_FILES = (".json", ".py", ".txt")
 LIBRARIES = {"event_pipeline": ("pypdf",), "rag_ingest": ("pypdf",)}
 """Function -> libraries in pure Python that its handler cannot do without."""
 
+STORE_LIBRARIES = {"AlloyDb": ("pg8000", "scramp", "asn1crypto", "dateutil", "six")}
+"""Vector store, by the class of its settings -> libraries in pure Python that its adapter cannot do without:
+pg8000 and what it imports. `store_files` gives them, to be `extra` in the zips of that store's functions."""
+
 # Every file gets the same mode and time, so that the same source gives the same hash on every machine.
 # The time is the earliest one that a zip can hold.
 MODE = 0o644
@@ -131,6 +135,14 @@ def digest(pattern: str, cloud: str, *, extra: Files | None = None) -> str:
     return state.hexdigest()
 
 
+_ASK_FOR_THEIR_VERSION = ("pg8000", "scramp")
+
+
+def store_files(store: str) -> Files:
+    """What the adapter of a vector store needs in the zip beside the runtime; most need nothing."""
+    return {path: file for name in STORE_LIBRARIES.get(store, ()) for path, file in _library(name).items()}
+
+
 def _library(name: str) -> dict[str, Path]:
     """Path in the zip -> file of an installed library in pure Python, with its licence."""
     found = importlib.util.find_spec(name)
@@ -139,10 +151,18 @@ def _library(name: str) -> dict[str, Path]:
             f"{name} is not installed, and goes into the function's zip: pip install "
             '"serverless-ai-patterns[cdk]" (or [pulumi-aws], [pulumi-azure], [pulumi-gcp])'
         )
-    folder = Path(found.origin).parent
-    files = {f"{name}/{path.relative_to(folder).as_posix()}": path for path in folder.rglob("*.py")}
-    listed = importlib.metadata.files(name) or ()
+    origin = Path(found.origin)
+    distributed = importlib.metadata.packages_distributions()[name][0]
+    listed = importlib.metadata.files(distributed) or ()
     licences = [one for one in listed if one.name.upper().startswith("LICENSE")]
+    if origin.stem != "__init__":  # a module and no package
+        return {origin.name: origin, **{f"{name}.LICENSE": Path(str(one.locate())) for one in licences[:1]}}
+    files = {
+        f"{name}/{path.relative_to(origin.parent).as_posix()}": path for path in origin.parent.rglob("*.py")
+    }
+    # Some ask for their own version, which stands beside them.
+    about = [one for one in listed if one.name == "METADATA"]
+    files |= {one.as_posix(): Path(str(one.locate())) for one in about if name in _ASK_FOR_THEIR_VERSION}
     return files | {f"{name}/LICENSE": Path(str(one.locate())) for one in licences[:1]}
 
 

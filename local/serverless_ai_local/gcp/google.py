@@ -28,6 +28,7 @@ from serverless_ai_local.gcp.run.front import PATH as RUN
 from serverless_ai_local.gcp.run.front import RunFront
 from serverless_ai_local.gcp.services.ai import PATH as AI
 from serverless_ai_local.gcp.services.ai import AiServices
+from serverless_ai_local.gcp.services.alloydb import AlloyDb
 from serverless_ai_local.gcp.services.delivery import Deliveries
 from serverless_ai_local.gcp.services.eventarc import Eventarc
 from serverless_ai_local.gcp.services.firestore import MAX_REQUEST_BYTES, Firestore
@@ -46,6 +47,7 @@ from serverless_ai_local.gcp.tokens import LIFETIME_S, GoogleTokens
 from serverless_ai_local.models.chat import Down
 from serverless_ai_local.models.service import ModelService
 from serverless_ai_local.plain import is_mapping
+from serverless_ai_local.postgres import Postgres
 
 _PREFIXES: Final = (
     "/_gcp/",
@@ -65,7 +67,10 @@ TICK_S: Final = 5.0
 class Google:
     """Everything under Google's paths, and its part of the admin API."""
 
-    def __init__(self, url: str, models: ModelService, ledger: Ledger) -> None:
+    def __init__(
+        self, url: str, models: ModelService, ledger: Ledger, postgres: Postgres | None = None
+    ) -> None:
+        """`postgres` is behind clusters of AlloyDB; without it there is one of its own."""
         self._registry = Registry()
         self._tokens = GoogleTokens(self._registry)
         authority = Authority(self._registry, ledger)
@@ -88,6 +93,7 @@ class Google:
             url=url,
             retry_s=retry_seconds(),
         )
+        self._alloydb = AlloyDb(self._registry, self._tokens, authority, postgres or Postgres())
         self._gateway = GatewayFront(self._registry, self._tokens, self._fleet.logs)
         self._deployments = Deployments(self._registry, authority, self._secrets, url, self._recorded)
         self._stopped = threading.Event()
@@ -121,6 +127,7 @@ class Google:
         self._stopped.set()
         self._deliveries.stop()
         self._eventarc.stop()
+        self._alloydb.stop()
         self._fleet.stop()
 
     def routes(self) -> AdminRoutes:

@@ -59,6 +59,7 @@ SECRET = Price(0.40, "secret a month")
 NAT_GATEWAY = Price(0.045, "hour")
 PUBLIC_IPV4 = Price(0.005, "hour of an address", _PAGE)
 INTERFACE_ENDPOINT = Price(0.01, "hour and availability zone")
+AURORA_ACU = Price(0.12, "hour of an Aurora capacity unit (ACU), Serverless v2", _PAGE)
 
 
 class Idle(NamedTuple):
@@ -119,6 +120,7 @@ FREE: Final[Mapping[str, str]] = {
             "AWS::Lambda::Permission",
             "AWS::Lambda::Version",
             "AWS::Logs::ResourcePolicy",
+            "AWS::RDS::DBSubnetGroup",
             "AWS::S3::BucketPolicy",
             "AWS::SNS::Subscription",
             "AWS::SNS::TopicPolicy",
@@ -182,6 +184,25 @@ def _alias(properties: Properties, peers: Peers) -> Idle:
     return Idle(usd, f"{copies} copies of {memory_gb:g} GB kept warm; {price.unit}", price.source)
 
 
+def _cluster(properties: Properties, _: Peers) -> Idle:
+    """Serverless v2 at its least; a managed password is a secret, which is there all the time."""
+    scaling = properties.get("ServerlessV2ScalingConfiguration")
+    if scaling is None:
+        raise UnpricedError("AWS::RDS::DBCluster is priced with ServerlessV2ScalingConfiguration only")
+    units = float(scaling["MinCapacity"])
+    secret = SECRET.usd if properties.get("ManageMasterUserPassword") else 0.0
+    why = (
+        f"{units:g} capacity units at least, {HOURS} hours, and the gigabytes kept; {secret:.2f}, its secret"
+    )
+    return Idle(units * HOURS * AURORA_ACU.usd + secret, why, AURORA_ACU.source)
+
+
+def _database_instance(properties: Properties, _: Peers) -> Idle:
+    if properties.get("DBInstanceClass") != "db.serverless":
+        raise UnpricedError("AWS::RDS::DBInstance is priced with the class db.serverless only")
+    return Idle(0.0, "paid by its cluster's capacity units", AURORA_ACU.source)
+
+
 POLLS: Final = 5 * 3 * 60 * HOURS
 """Receives a month of an empty queue: Lambda keeps five connections, each of which waits 20 s at most."""
 
@@ -231,5 +252,7 @@ _RULES: Final[Mapping[str, Callable[[Properties, Peers], Idle]]] = {
     "AWS::KMS::Key": _monthly(KMS_KEY),
     "AWS::Lambda::Alias": _alias,
     "AWS::Lambda::EventSourceMapping": _event_source,
+    "AWS::RDS::DBCluster": _cluster,
+    "AWS::RDS::DBInstance": _database_instance,
     "AWS::SecretsManager::Secret": _monthly(SECRET),
 }

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from serverless_ai_patterns.aws import policy
+from serverless_ai_patterns.aws import aurora, policy
 from serverless_ai_patterns.aws.event_pipeline import SPARE_RECEIVES, VISIBILITY_TIMES
 from serverless_ai_patterns.aws.policy import Statement
 from serverless_ai_patterns.models import Model
 from serverless_ai_patterns.rag.settings import Embedding, RagSettings
-from serverless_ai_patterns.rag.stores import index_name, key_of
+from serverless_ai_patterns.rag.stores import Aurora, index_name, key_of
 from serverless_ai_runtime.config_rag import IndexConfig
 
 CLOUD: Final = "aws"
@@ -39,6 +39,11 @@ def index(embedding: Embedding, model: Model) -> AwsIndex:
     if not dimension:
         raise ValueError(f"Embedding.dimension must be given for {model.id}: it is not in the registry")
     return AwsIndex(name=index_name(model.id, dimension), model=model, dimension=dimension)
+
+
+def key_services(settings: RagSettings) -> tuple[str, ...]:
+    """Services through which the functions use a customer's key."""
+    return (*KEYED, *aurora.KEY_SERVICES) if isinstance(settings.store_on(CLOUD), Aurora) else KEYED
 
 
 def visibility_s(settings: RagSettings) -> int:
@@ -80,6 +85,7 @@ def ingest_statements(
     table_arn: str,
     documents_arn: str,
     key_arn: str = "",
+    key_services: Sequence[str] = KEYED,
     in_vpc: bool = False,
 ) -> list[Statement]:
     """Everything the role of ingestion may do. `models` embed; `vectors` lets it write to the store."""
@@ -95,7 +101,7 @@ def ingest_statements(
         policy.tell_missing_objects([documents_arn]),
         *_embed(models, where),
         *vectors,
-        *_more(where, key_arn, in_vpc=in_vpc),
+        *_more(where, key_arn, key_services, in_vpc=in_vpc),
     ]
 
 
@@ -108,6 +114,7 @@ def query_statements(
     log_group_arn: str,
     table_arn: str,
     key_arn: str = "",
+    key_services: Sequence[str] = KEYED,
     in_vpc: bool = False,
 ) -> list[Statement]:
     """Everything the role of the endpoint may do. `model` answers; `vectors` lets it search the store."""
@@ -118,7 +125,7 @@ def query_statements(
         *policy.invoke_model(model, partition=where.partition, region=where.region, account=where.account),
         *_embed(models, where),
         *vectors,
-        *_more(where, key_arn, in_vpc=in_vpc),
+        *_more(where, key_arn, key_services, in_vpc=in_vpc),
     ]
 
 
@@ -134,6 +141,6 @@ def _embed(models: Sequence[Model], where: Where) -> list[Statement]:
     return found
 
 
-def _more(where: Where, key_arn: str, *, in_vpc: bool) -> list[Statement]:
-    keyed = [policy.use_key(key_arn, region=where.region, services=KEYED)] if key_arn else []
+def _more(where: Where, key_arn: str, key_services: Sequence[str], *, in_vpc: bool) -> list[Statement]:
+    keyed = [policy.use_key(key_arn, region=where.region, services=key_services)] if key_arn else []
     return [*keyed, *([policy.attach_to_vpc()] if in_vpc else [])]

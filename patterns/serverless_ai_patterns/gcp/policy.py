@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from serverless_ai_runtime.adapters.gcp import firestore, firestore_vectors, storage, vertex
+from serverless_ai_runtime.adapters.gcp import alloydb, firestore, firestore_vectors, storage, vertex
 
 PREDICT: Final = vertex.PERMISSIONS
 """It holds for every model of the project: IAM cannot name one, the organisation policy
@@ -39,6 +39,12 @@ PIPELINE_ROLES: Final[Mapping[str, str]] = {
     "roles/eventarc.eventReceiver": "take events for triggers; triggers have no narrower resource",
 }
 """What the event pipeline grants beside those."""
+ALLOYDB_ROLES: Final[Mapping[str, str]] = {
+    "roles/alloydb.databaseUser": "log in to AlloyDB as oneself: its only permission is alloydb.users.login",
+    "roles/serviceusage.serviceUsageConsumer": "a login counts as a use of the project's AlloyDB API",
+}
+"""What a vector store on AlloyDB grants; both have no narrower resource than the project."""
+ALLOYDB_LOGIN: Final = alloydb.READ_PERMISSIONS
 NEVER: Final = ("allUsers", "allAuthenticatedUsers")
 """Members that mean anyone: no pattern is open."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from serverless_ai_patterns.aws.prices import Idle, Price, UnpricedError
+from serverless_ai_patterns.aws.prices import HOURS, Idle, Price, UnpricedError
 
 READ_ON: Final = "2026-11-24"
 _LIST: Final = f"the service's price page; from memory on {READ_ON}, not compared with a price file"
@@ -17,6 +17,8 @@ _LIST: Final = f"the service's price page; from memory on {READ_ON}, not compare
 ALERT_CONDITION = Price(0.10, "condition of an alert policy a month", _LIST)
 SCHEDULER_JOB = Price(0.10, "job a month", _LIST)
 SECRET_VERSION = Price(0.06, "version a month in each place that keeps it", _LIST)
+ALLOYDB_CPU = Price(0.06608, "hour of a vCPU", "facts of 2026-11, as in infracost's test data")
+ALLOYDB_GB = Price(0.0112, "hour of a gigabyte of memory", "facts of 2026-11, as in infracost's test data")
 
 Properties = Mapping[str, Any]
 
@@ -36,9 +38,13 @@ _CONFIGURATION = "configuration: no charge"
 FREE: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         (
+            "gcp:alloydb/user:User",
             "gcp:apigateway/apiConfig:ApiConfig",
             "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember",
             "gcp:cloudrunv2/serviceIamBinding:ServiceIamBinding",
+            "gcp:compute/globalAddress:GlobalAddress",
+            "gcp:compute/network:Network",
+            "gcp:compute/subnetwork:Subnetwork",
             "gcp:firestore/field:Field",
             "gcp:storage/bucketIAMMember:BucketIAMMember",
             "gcp:logging/projectExclusion:ProjectExclusion",
@@ -52,9 +58,11 @@ FREE: Final[Mapping[str, str]] = {
             "gcp:pubsub/topicIAMMember:TopicIAMMember",
             "gcp:secretmanager/secretIamMember:SecretIamMember",
             "gcp:serviceaccount/account:Account",
+            "gcp:servicenetworking/connection:Connection",
         ),
         _CONFIGURATION,
     ),
+    "gcp:alloydb/cluster:Cluster": "paid by its instances and the gigabytes kept",
     "gcp:apigateway/api:Api": "paid by the call",
     "gcp:apigateway/gateway:Gateway": "paid by the call",
     "gcp:artifactregistry/repository:Repository": "paid by the gigabyte kept: one image of the function",
@@ -89,6 +97,18 @@ def _job(_: Properties) -> Idle:
     return Idle(SCHEDULER_JOB.usd, why, _LIST)
 
 
+ALLOYDB_GB_PER_CPU: Final = 8
+
+
+def _alloydb(properties: Properties) -> Idle:
+    """It never pauses; a regional instance is two."""
+    cpus = int(properties["machineConfig"]["cpuCount"])
+    copies = 1 if properties.get("availabilityType") == "ZONAL" else 2
+    usd = copies * cpus * HOURS * (ALLOYDB_CPU.usd + ALLOYDB_GB_PER_CPU * ALLOYDB_GB.usd)
+    why = f"{copies} x {cpus} vCPU of {ALLOYDB_GB_PER_CPU} GB each, {HOURS} hours"
+    return Idle(usd, why, ALLOYDB_CPU.source)
+
+
 def _secret_version(_: Properties) -> Idle:
     why = (
         f"{SECRET_VERSION.usd:.2f} a {SECRET_VERSION.unit}, here one; a billing account's first six are free"
@@ -97,6 +117,7 @@ def _secret_version(_: Properties) -> Idle:
 
 
 _RULES: Final[Mapping[str, Callable[[Properties], Idle]]] = {
+    "gcp:alloydb/instance:Instance": _alloydb,
     "gcp:cloudfunctionsv2/function:Function": _function,
     "gcp:cloudscheduler/job:Job": _job,
     "gcp:monitoring/alertPolicy:AlertPolicy": _alert,

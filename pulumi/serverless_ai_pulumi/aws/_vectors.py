@@ -9,7 +9,8 @@ import pulumi
 import pulumi_aws as aws
 
 from serverless_ai_patterns.aws.policy import Statement
-from serverless_ai_patterns.rag.stores import S3Vectors, VectorStore
+from serverless_ai_patterns.rag.stores import Aurora, S3Vectors, VectorStore
+from serverless_ai_pulumi.aws._aurora import aurora
 from serverless_ai_pulumi.aws._s3_vectors import s3_vectors
 
 _MOST = 50
@@ -62,4 +63,6 @@ def vectors(
             force_destroy=force_destroy,
             opts=opts,
         )
+    if isinstance(store, Aurora):
+        return aurora(name, indexes, store, key_arn=key_arn, protect=not force_destroy, opts=opts)
     raise ValueError(f"{name}: AWS has no store {store!r}")

@@ -86,6 +86,7 @@ class Rag(pulumi.ComponentResource):
         embeddings = [one for one in (settings.embedding, settings.previous_embedding) if one]
         self.indexes = [shared.index(one, resolve_aws(one.model)) for one in embeddings]
         self._name, self._key_arn, self._vpc = name, key_arn, vpc
+        self._key_services = shared.key_services(settings)
         self._child = pulumi.ResourceOptions(parent=self)
 
         self.log_group = make_log_group(
@@ -153,7 +154,9 @@ class Rag(pulumi.ComponentResource):
         def state(made: dict[str, Any]) -> list[policy.Statement]:
             where = shared.Where(**Place.of(made["dead_letters_arn"])._asdict())
             models = [one.model for one in self.indexes]
-            return shared.ingest_statements(models, where, **made, in_vpc=self._vpc is not None)
+            return shared.ingest_statements(
+                models, where, **made, key_services=self._key_services, in_vpc=self._vpc is not None
+            )
 
         statements = pulumi.Output.all(
             vectors=self.vectors.write,
@@ -193,7 +196,13 @@ class Rag(pulumi.ComponentResource):
         def state(made: dict[str, Any]) -> list[policy.Statement]:
             where = shared.Where(**Place.of(made.pop("place_arn"))._asdict())
             models = [one.model for one in self.indexes]
-            return shared.query_statements(models, where=where, **made, in_vpc=self._vpc is not None)
+            return shared.query_statements(
+                models,
+                where=where,
+                **made,
+                key_services=self._key_services,
+                in_vpc=self._vpc is not None,
+            )
 
         statements = pulumi.Output.all(
             model=self.model,

@@ -25,4 +25,12 @@ class AwsRag(AwsAdapters):
             from serverless_ai_runtime.adapters.aws.s3_vectors import S3Vectors
 
             return S3Vectors(self.service("S3 Vectors", "s3vectors"), index.place)
+        if index.store == "aurora":
+            from serverless_ai_runtime.adapters.aws.aurora import SIGNING_NAME, aurora, parse_place
+
+            service = self.service("RDS Data API", "rds-data", signing_name=SIGNING_NAME)
+            try:
+                return aurora(service, parse_place(index.place), index.name, index.dimension)
+            except ValueError as error:
+                raise ConfigError(f"{variable('indexes')}: {error}") from None
         raise ConfigError(f"{variable('indexes')}: AWS has no vector store {index.store!r}")

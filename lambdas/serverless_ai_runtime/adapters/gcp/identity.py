@@ -28,14 +28,27 @@ _PATH: Final = "/computeMetadata/v1/instance/service-accounts/default/token"
 def metadata_tokens(
     http: HttpClient, world: World, url: str, clock: Callable[[], float] = time.monotonic
 ) -> TokenCache:
-    """Tokens from the metadata server at `url`."""
+    """Tokens from the metadata server at `url`, of a narrower scope than `SCOPE` where one is asked for."""
     headers = {"host": urlsplit(url).netloc, "metadata-flavor": "Google"}
     request = Request(_SERVICE, _OPERATION, "GET", url + _PATH, b"", lambda: headers, ATTEMPT_S)
 
-    def fetch(_: str, deadline: Deadline) -> Token:
-        return _token(http.send(request, _judge, deadline))
+    def fetch(scope: str, deadline: Deadline) -> Token:
+        narrow = request if scope == SCOPE else request._replace(url=f"{request.url}?scopes={scope}")
+        return _token(http.send(narrow, _judge, deadline))
 
     return TokenCache(_SERVICE, fetch, world.now, clock)
+
+
+def metadata_email(http: HttpClient, url: str) -> Callable[[Deadline], str]:
+    """Asks the metadata server at `url` which account the function runs as."""
+    headers = {"host": urlsplit(url).netloc, "metadata-flavor": "Google"}
+    path = _PATH.removesuffix("token") + "email"
+    request = Request(_SERVICE, "GetEmail", "GET", url + path, b"", lambda: headers, ATTEMPT_S)
+
+    def ask(deadline: Deadline) -> str:
+        return http.send(request, _judge, deadline).body.decode("utf-8", "replace").strip()
+
+    return ask
 
 
 def _judge(response: Response) -> ServiceError | None:

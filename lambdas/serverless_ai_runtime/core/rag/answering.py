@@ -134,6 +134,7 @@ class Answering:
             self._model,
             PROMPT_VERSION,
             self._manifests.index,
+            self._retrieval.mode,
             self._limits,
             question.top_k,
             sorted(question.documents),

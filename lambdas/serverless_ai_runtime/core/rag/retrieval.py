@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from serverless_ai_runtime.core.ports import Deadline, KeyValueStore, VersionConflict
+from serverless_ai_runtime.core.rag.fusion import fused
 from serverless_ai_runtime.core.rag.index import Index
 from serverless_ai_runtime.core.rag.manifests import Manifest, entry_id
-from serverless_ai_runtime.core.rag.ports import Access, Hit
+from serverless_ai_runtime.core.rag.ports import Access, Hit, KeywordStore
 from serverless_ai_runtime.core.records import digest
 
 OVERFETCH: Final = 3
 """So many times more than wanted is asked for: what is old or not the caller's falls away."""
 MOST: Final = 100
 """That any store gives at once."""
+
+
+VECTOR, KEYWORD, HYBRID = "vector", "keyword", "hybrid"
+MODES: Final = (VECTOR, KEYWORD, HYBRID)
 
 
 class Passage(NamedTuple):
@@ -37,6 +42,11 @@ class Retrieved(NamedTuple):
     """Whether the question's vector was known already."""
 
 
+class _Where(NamedTuple):
+    access: Access
+    documents: Sequence[str]
+
+
 class Retrieval:
     """Of one index. `cache` keeps vectors of questions for `cached_s` seconds; None: it keeps none."""
 
@@ -44,11 +54,17 @@ class Retrieval:
         self,
         index: Index,
         *,
+        mode: str = VECTOR,
         cache: KeyValueStore | None = None,
         cached_s: int = 0,
     ) -> None:
+        """`mode`: VECTOR, or with a `KeywordStore` KEYWORD or HYBRID. Raises `ValueError` for another one."""
         self._embedder, self._store, self._manifests, self._world = index
-        self._cache, self._cached_s = cache, cached_s
+        self.mode, self._cache, self._cached_s = mode, cache, cached_s
+        if mode not in MODES or (mode != VECTOR and not hasattr(index.store, "search_text")):
+            raise ValueError(
+                f"search must be vector, or keyword or hybrid with a store that has words: {mode}"
+            )
 
     def search(
         self, question: str, access: Access, most: int, deadline: Deadline, documents: Sequence[str] = ()
@@ -57,14 +73,29 @@ class Retrieval:
 
         `documents`: of these only; none = of any.
         """
-        vector, cached = self._vector(normalised(question), deadline)
+        vector, cached = ([], False)
+        if self.mode != KEYWORD:
+            vector, cached = self._vector(normalised(question), deadline)
         asked = min(MOST, most * OVERFETCH)
         while True:
-            hits = self._store.search(vector, asked, access, deadline, documents)
+            hits = self._hits(question, vector, asked, _Where(access, documents), deadline)
             found = self._visible(hits, access, deadline)
             if len(found) >= most or len(hits) < asked or asked == MOST:
                 return Retrieved(found[:most], cached)
             asked = min(MOST, asked * OVERFETCH)
+
+    def _hits(
+        self, question: str, vector: Sequence[float], asked: int, where: _Where, deadline: Deadline
+    ) -> list[Hit]:
+        """What the store finds, by the mode."""
+        access, documents = where
+        if self.mode == VECTOR:
+            return self._store.search(vector, asked, access, deadline, documents)
+        words = cast("KeywordStore", self._store).search_text(question, asked, access, deadline, documents)
+        if self.mode == KEYWORD:
+            return words
+        near = self._store.search(vector, asked, access, deadline, documents)
+        return fused((near, words), asked)
 
     def _visible(self, hits: Sequence[Hit], access: Access, deadline: Deadline) -> list[Passage]:
         """What stands in the manifest of its document, and what the caller may see."""

@@ -10,6 +10,7 @@ from typing import Final
 from serverless_ai_local import graph
 from serverless_ai_local.aws.from_pulumi import (
     buckets,
+    databases,
     events,
     functions,
     http_api,
@@ -17,6 +18,7 @@ from serverless_ai_local.aws.from_pulumi import (
     keys,
     messaging,
     models,
+    network,
     observability,
     place,
     tables,
@@ -33,6 +35,7 @@ from serverless_ai_local.doors.pulumi.values import Values
 
 ROWS: Final[Sequence[Translation]] = (
     *buckets.ROWS,
+    *databases.ROWS,
     *events.ROWS,
     *functions.ROWS,
     *http_api.ROWS,
@@ -40,6 +43,7 @@ ROWS: Final[Sequence[Translation]] = (
     *keys.ROWS,
     *messaging.ROWS,
     *models.ROWS,
+    *network.ROWS,
     *observability.ROWS,
     *tables.ROWS,
     *vectors.ROWS,
@@ -81,6 +85,7 @@ def _partition(context: Context, arguments: Values) -> Values:
 
 
 INVOKES: Final[Mapping[str, Invoke]] = {
+    "aws:index/getAvailabilityZones:getAvailabilityZones": network.zones,
     "aws:index/getRegion:getRegion": _region,
     "aws:index/getCallerIdentity:getCallerIdentity": _caller,
     "aws:index/getPartition:getPartition": _partition,

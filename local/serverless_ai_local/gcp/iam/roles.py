@@ -23,6 +23,7 @@ def _role(service: str, *permissions: str) -> Role:
 
 PREDEFINED: Final[Mapping[str, Role]] = {
     "roles/aiplatform.user": _role("aiplatform", "aiplatform.endpoints.predict"),
+    "roles/alloydb.databaseUser": _role("alloydb", "alloydb.users.login"),
     "roles/artifactregistry.writer": _role(
         "artifactregistry",
         "artifactregistry.repositories.downloadArtifacts",
@@ -48,5 +49,6 @@ PREDEFINED: Final[Mapping[str, Role]] = {
     ),
     "roles/run.invoker": _role("run", "run.jobs.run", "run.routes.invoke"),
     "roles/secretmanager.secretAccessor": _role("secretmanager", "secretmanager.versions.access"),
+    "roles/serviceusage.serviceUsageConsumer": _role("serviceusage", "serviceusage.services.use"),
     "roles/storage.objectViewer": _role("storage", "storage.objects.get", "storage.objects.list"),
 }

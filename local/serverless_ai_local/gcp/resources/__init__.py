@@ -7,6 +7,7 @@ from typing import Final
 
 from serverless_ai_local.gcp.resources import (
     ai,
+    databases,
     eventarc,
     functions,
     gateway,
@@ -20,6 +21,17 @@ from serverless_ai_local.gcp.resources.row import Row
 
 ROWS: Final[Mapping[str, Row]] = {
     row.token: row
-    for part in (ai, eventarc, functions, gateway, identities, messaging, observability, secrets, state)
+    for part in (
+        ai,
+        databases,
+        eventarc,
+        functions,
+        gateway,
+        identities,
+        messaging,
+        observability,
+        secrets,
+        state,
+    )
     for row in part.ROWS
 }

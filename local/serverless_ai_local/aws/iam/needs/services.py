@@ -101,6 +101,16 @@ def _transcription(action: str) -> Rule:
     return on(action, "transcribe", "transcription-job/{TranscriptionJobName}")
 
 
+def _statement(action: str) -> Rule:
+    """The Data API reads the secret as whoever calls it."""
+
+    def rule(parameters: Parameters, place: Place) -> list[Need]:
+        needs = [Need(action=f"rds-data:{action}", resource=str(parameters["resourceArn"]))]
+        return [*needs, Need(action="secretsmanager:GetSecretValue", resource=str(parameters["secretArn"]))]
+
+    return rule
+
+
 _STREAM: Final = "log-group:{logGroupName}:log-stream:{logStreamName}"
 
 RULES: Final[Mapping[tuple[str, str], Rule]] = {
@@ -128,6 +138,16 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("lambda", "InvokeAsync"): _function,
     ("secretsmanager", "GetSecretValue"): _secret("secretsmanager:GetSecretValue"),
     ("secretsmanager", "DescribeSecret"): _secret("secretsmanager:DescribeSecret"),
+    **{
+        ("rds-data", name): _statement(name)
+        for name in (
+            "ExecuteStatement",
+            "BatchExecuteStatement",
+            "BeginTransaction",
+            "CommitTransaction",
+            "RollbackTransaction",
+        )
+    },
     ("ssm", "GetParameter"): _parameter("ssm:GetParameter", "Name"),
     ("ssm", "GetParameters"): _parameter("ssm:GetParameters", "Names"),
     ("ssm", "GetParametersByPath"): _parameter("ssm:GetParametersByPath", "Path"),
