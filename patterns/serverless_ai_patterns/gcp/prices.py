@@ -98,11 +98,13 @@ def _job(_: Properties) -> Idle:
 
 
 ALLOYDB_GB_PER_CPU: Final = 8
+ALLOYDB_CPUS: Final = 2
+"""Of an instance that does not say; from memory."""
 
 
 def _alloydb(properties: Properties) -> Idle:
     """It never pauses; a regional instance is two."""
-    cpus = int(properties["machineConfig"]["cpuCount"])
+    cpus = int(properties.get("machineConfig", {}).get("cpuCount", ALLOYDB_CPUS))
     copies = 1 if properties.get("availabilityType") == "ZONAL" else 2
     usd = copies * cpus * HOURS * (ALLOYDB_CPU.usd + ALLOYDB_GB_PER_CPU * ALLOYDB_GB.usd)
     why = f"{copies} x {cpus} vCPU of {ALLOYDB_GB_PER_CPU} GB each, {HOURS} hours"
