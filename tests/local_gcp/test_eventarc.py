@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from google_local import HERE, Local
 
-from serverless_ai_local.gcp import types
+from serverless_ai_local.gcp import project, types
 from serverless_ai_local.gcp.project import REGION
-from serverless_ai_local.gcp.services.happenings import AUDIT_LOG, FINALIZED, WRITTEN, Happening
+from serverless_ai_local.gcp.services.happenings import AUDIT_LOG, DELETED, FINALIZED, WRITTEN, Happening
 from serverless_ai_runtime.adapters.gcp.documents import written
 
 SEEN = """
@@ -124,11 +124,40 @@ def test_a_recorded_call_reaches_the_trigger_of_its_method(local: Local, functio
     assert told["ce-resourcename"].endswith("topics/orders")
 
 
+def storage_agent_may_publish(local: Local) -> None:
+    member = f"serviceAccount:{project.agent('storage.googleapis.com')}"
+    local.make(types.PROJECT_MEMBER, role="roles/pubsub.publisher", member=member)
+
+
+def test_an_object_that_is_deleted_or_written_over_reaches_the_trigger_of_deletions(
+    local: Local, function: Any
+) -> None:
+    import base64
+
+    local.make(types.BUCKET, name="docs", location=REGION)
+    storage_agent_may_publish(local)
+    local.make(types.TRIGGER, **trigger(function, "/ingress/gone", type=DELETED, bucket="docs"))
+    path = "/upload/storage/v1/b/docs/o?uploadType=media&name="
+    kept = [local.send("POST", path + "a%2Fb.txt", text).body["generation"] for text in (b"old", b"new")]
+    assert local.send("POST", path + "other.txt", b"stays").status == 200
+    eventually(lambda: seen(local))
+    assert local.send("DELETE", "/storage/v1/b/docs/o/a%2Fb.txt").status == 204
+    assert local.send("DELETE", "/storage/v1/b/docs/o/a%2Fb.txt").status == 404
+    eventually(lambda: len(seen(local)) == 2)
+    time.sleep(0.3)
+    told = [json.loads(base64.b64decode(event["body"])) for event in seen(local)]
+    assert [(one["name"], one["generation"]) for one in told] == [("a/b.txt", each) for each in kept]
+    assert all(one["timeDeleted"] >= one["timeCreated"] for one in told)
+    headers = [{name.lower(): value for name, value in event["ce"].items()} for event in seen(local)]
+    assert [(one["ce-type"], one["ce-bucket"]) for one in headers] == [(DELETED, "docs")] * 2
+
+
 @pytest.mark.parametrize(
     ("criteria", "words"),
     [
         ({"type": "google.cloud.other.v1.happened"}, "the type must be one of"),
         ({"type": FINALIZED, "bucket": "gone"}, "was not found"),
+        ({"type": DELETED, "bucket": "gone"}, "was not found"),
         ({"type": WRITTEN, "database": "gone", "document": "a/{b}"}, "was not found"),
     ],
 )

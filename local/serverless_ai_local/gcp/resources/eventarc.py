@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from serverless_ai_local.gcp import types
 from serverless_ai_local.gcp.resources.row import ResourceError, Row, Setting, Values, found, nested
-from serverless_ai_local.gcp.services.happenings import AUDIT_LOG, FINALIZED, WRITTEN
+from serverless_ai_local.gcp.services.happenings import AUDIT_LOG, DELETED, FINALIZED, WRITTEN
 
-TYPES: Final = (FINALIZED, AUDIT_LOG, WRITTEN)
+TYPES: Final = (FINALIZED, DELETED, AUDIT_LOG, WRITTEN)
 """Of events that can be asked for here."""
 
 
@@ -19,7 +19,7 @@ def _check(setting: Setting, inputs: Values) -> None:
         raise ResourceError(f"matching_criterias: the type must be one of {', '.join(TYPES)} here")
     if said["type"] == WRITTEN:
         _check_database(setting, said.get("database", "(default)"), inputs)
-    if said["type"] == FINALIZED:
+    if said["type"] in (FINALIZED, DELETED):
         bucket = found(setting, types.BUCKET, said.get("bucket", ""), "Bucket")
         where = str(bucket.inputs["location"]).lower()
         if where != inputs["location"].lower():

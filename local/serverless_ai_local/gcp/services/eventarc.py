@@ -15,7 +15,12 @@ from serverless_ai_local.gcp.resources.functions import PATH
 from serverless_ai_local.gcp.services.delivery import ACKNOWLEDGED, post
 from serverless_ai_local.gcp.services.documents import Document
 from serverless_ai_local.gcp.services.firestore import Firestore
-from serverless_ai_local.gcp.services.happenings import Happening, document_written, object_finalized
+from serverless_ai_local.gcp.services.happenings import (
+    Happening,
+    document_written,
+    object_deleted,
+    object_finalized,
+)
 from serverless_ai_local.gcp.services.storage import Storage
 from serverless_ai_local.gcp.tokens import GoogleTokens
 from serverless_ai_local.shuffle import Shuffle
@@ -52,6 +57,7 @@ class Eventarc:
         self._lock = threading.Lock()
         self._held: list[Happening] | None = None
         storage.finalized.append(lambda stored: self.tell(object_finalized(stored)))
+        storage.deleted.append(lambda stored: self.tell(object_deleted(stored)))
         firestore.written.append(self._written)
 
     def routes(self) -> AdminRoutes:

@@ -19,6 +19,7 @@ from serverless_ai_local.gcp.services.documents import Document
 from serverless_ai_local.gcp.services.storage import Stored
 
 FINALIZED: Final = "google.cloud.storage.object.v1.finalized"
+DELETED: Final = "google.cloud.storage.object.v1.deleted"
 WRITTEN: Final = "google.cloud.firestore.document.v1.written"
 AUDIT_LOG: Final = "google.cloud.audit.log.v1.written"
 ADMINISTRATOR: Final = "administrator@local"
@@ -57,11 +58,23 @@ class Happening(NamedTuple):
 
 
 def object_finalized(stored: Stored) -> Happening:
+    return _of_object(FINALIZED, stored)
+
+
+def object_deleted(stored: Stored) -> Happening:
+    """Also of a generation that was written over: the next one's own event may come before it, or after.
+
+    Source: https://cloud.google.com/storage/docs/pubsub-notifications (OBJECT_DELETE), read 2026-11-27.
+    """
+    return _of_object(DELETED, stored)
+
+
+def _of_object(kind: str, stored: Stored) -> Happening:
     about = {"bucket": stored.bucket}
     source = f"//storage.googleapis.com/projects/_/buckets/{stored.bucket}"
+    headers = _headers(kind, source, "application/json", about)
     body = json.dumps(stored.wire()).encode()
-    headers = _headers(FINALIZED, source, "application/json", about)
-    return Happening({"type": FINALIZED, **about}, headers, body, "storage.googleapis.com")
+    return Happening({"type": kind, **about}, headers, body, "storage.googleapis.com")
 
 
 def document_written(

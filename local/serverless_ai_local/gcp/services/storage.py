@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote
@@ -46,6 +46,8 @@ class Stored:
     content_type: str
     metadata: Mapping[str, str]
     generation: int
+    deleted: float = 0.0
+    """When, in Unix seconds; 0 = it is there."""
 
     def wire(self) -> dict[str, Any]:
         """The object resource, as answers and events have it."""
@@ -65,6 +67,10 @@ class Stored:
             "timeCreated": moment,
             "updated": moment,
         }
+        if self.deleted:
+            about["timeDeleted"] = (
+                datetime.fromtimestamp(self.deleted, UTC).isoformat().replace("+00:00", "Z")
+            )
         return {**about, **({"metadata": dict(self.metadata)} if self.metadata else {})}
 
 
@@ -81,6 +87,8 @@ class Storage:
         self._lock = threading.Lock()
         self.finalized: list[Told] = []
         """Each is told of every new generation."""
+        self.deleted: list[Told] = []
+        """Each is told of every generation that is gone: deleted, or written over."""
         registry.listen(self._forget)
         registry.keepers.append(self._keeps)
 
@@ -102,6 +110,7 @@ class Storage:
                 gone = self._objects.get(bucket, {}).pop(name, None)
             if gone is None:
                 raise _no_object(bucket, name)
+            self._tell(None, gone)
             return Response(b"", 204)
         raise RpcError("UNIMPLEMENTED", f"the local cloud has no {method} {found[0]} of Cloud Storage")
 
@@ -126,8 +135,7 @@ class Storage:
                 self._require(who, DELETE, bucket, name)
             kind, metadata = str(about.get("contentType") or content_type), dict(about.get("metadata") or {})
             stored = self._put(bucket, name, content, kind, metadata)
-        for told in self.finalized:
-            told(stored)
+        self._tell(stored, there)
         return reply(stored.wire())
 
     # -- for other services -----------------------------------------------------------------------
@@ -140,9 +148,18 @@ class Storage:
     def keep(self, bucket: str, name: str, content: bytes, content_type: str) -> None:
         """Write an object, whatever is there."""
         with self._lock:
+            there = self._objects.get(bucket, {}).get(name)
             stored = self._put(bucket, name, content, content_type, {})
-        for told in self.finalized:
-            told(stored)
+        self._tell(stored, there)
+
+    def _tell(self, made: Stored | None, gone: Stored | None) -> None:
+        """What Cloud Storage notifies of: without versions, what is written over is deleted for good."""
+        if made is not None:
+            for told in self.finalized:
+                told(made)
+        if gone is not None:
+            for told in self.deleted:
+                told(replace(gone, deleted=time.time()))
 
     def _put(
         self, bucket: str, name: str, content: bytes, content_type: str, metadata: Mapping[str, str]
