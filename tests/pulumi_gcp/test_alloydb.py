@@ -29,9 +29,19 @@ CLOUD = Cloud(
 def made(writes: bool = True, **given):
     def program() -> None:
         opts = pulumi.ResourceOptions()
-        store = alloydb("store", {"i1": 3}, AlloyDb(cpus=4), region="r1", protect=False, opts=opts, **given)
+        project = pulumi.Output.from_input(PROJECT)
+        store = alloydb(
+            "store",
+            {"i1": 3},
+            AlloyDb(cpus=4),
+            region="r1",
+            project=project,
+            protect=False,
+            opts=opts,
+            **given,
+        )
         account = gcp.serviceaccount.Account("ingest", account_id="ingest")
-        let_in("ingest", store, account, writes=writes, project=PROJECT, opts=opts)
+        let_in("ingest", store, account, writes=writes, opts=opts)
         pulumi.export("places", store.places)
 
     return deployer(CLOUD)(program)

@@ -13,7 +13,7 @@ from serverless_ai_patterns.gcp.gateway import check_audiences
 from serverless_ai_patterns.models import Model
 from serverless_ai_patterns.rag.handler import IngestPlaces, ingest_config, query_config
 from serverless_ai_patterns.rag.settings import Embedding, RagSettings
-from serverless_ai_patterns.rag.stores import index_name, key_of
+from serverless_ai_patterns.rag.stores import AlloyDb, index_name, key_of
 from serverless_ai_runtime.adapters.gcp.arrivals import DELETED, FINALIZED
 from serverless_ai_runtime.config import GcpEdgeConfig, to_env
 from serverless_ai_runtime.config_event_pipeline import GcpPipelineEdge
@@ -81,6 +81,13 @@ def index(embedding: Embedding, model: Model) -> GcpIndex:
     return GcpIndex(name=index_name(model.id, dimension), model=model, dimension=dimension)
 
 
+_ALLOYDB_APIS: Final[tuple[str, ...]] = (
+    "alloydb.googleapis.com",
+    "compute.googleapis.com",
+    "servicenetworking.googleapis.com",
+)
+
+
 def check(settings: RagSettings) -> None:
     """Raise ValueError for a setting that Google Cloud cannot have."""
     settings.store_on(CLOUD)
@@ -98,6 +105,8 @@ def apis(settings: RagSettings) -> list[str]:
     needed: set[str] = set(_APIS)
     if isinstance(settings.endpoint.auth, Jwt):
         needed.update(_GATEWAY_APIS)
+    if isinstance(settings.store_on(CLOUD), AlloyDb):
+        needed.update(_ALLOYDB_APIS)
     return sorted(needed)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,7 @@ import pulumi_gcp as gcp
 
 from serverless_ai_patterns.gcp.policy import ALLOYDB_ROLES
 from serverless_ai_patterns.rag.stores import AlloyDb
+from serverless_ai_pulumi.gcp._function import VpcPlacement
 from serverless_ai_pulumi.gcp._identity import on_project
 from serverless_ai_pulumi.gcp._names import unique
 from serverless_ai_runtime.adapters.gcp import alloydb as runtime
@@ -22,7 +23,6 @@ SUBNET: Final = "10.0.0.0/24"
 PEERED_BITS: Final = 20
 """Size of the range that Google's side takes its addresses from: /20 is the least that is advised."""
 SERVICE: Final = "servicenetworking.googleapis.com"
-APIS: Final = ("alloydb.googleapis.com", "compute.googleapis.com", SERVICE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +46,28 @@ class AlloyDbStore:
     instance: gcp.alloydb.Instance
     places: Mapping[str, pulumi.Output[str]]
     """Index -> where it is, for a function's configuration."""
+    project: pulumi.Output[str]
+
+    @property
+    def placement(self) -> VpcPlacement | None:
+        """Where functions must be to reach it; None: where yours are, on the network that was given."""
+        if self.network is None:
+            return None
+        return VpcPlacement(network=self.network.network.name, subnetwork=self.network.subnet.name)
+
+    def let_in(
+        self,
+        name: str,
+        *,
+        reader: gcp.serviceaccount.Account,
+        writer: gcp.serviceaccount.Account,
+        opts: pulumi.ResourceOptions,
+    ) -> Sequence[pulumi.Resource]:
+        """Let one account search, and the other one write."""
+        return [
+            *let_in(f"{name}-reads", self, reader, writes=False, opts=opts),
+            *let_in(f"{name}-writes", self, writer, writes=True, opts=opts),
+        ]
 
 
 def alloydb(
@@ -53,6 +75,7 @@ def alloydb(
     indexes: Mapping[str, int],
     store: AlloyDb,
     *,
+    project: pulumi.Output[str],
     region: pulumi.Input[str],
     protect: bool,
     key: pulumi.Input[str] | None = None,
@@ -62,7 +85,7 @@ def alloydb(
     """One cluster for all `indexes`.
 
     `protect`: a destroy fails while it is there. `network`: one of yours, by its full name, that is joined
-    with Google's services already. `APIS` must be enabled before.
+    with Google's services already.
     """
     own = None if network is not None else _network(name, region=region, opts=opts)
     where = own.network.id if own else network
@@ -94,7 +117,13 @@ def alloydb(
         opts=opts,
     )
     place = instance.ip_address.apply(lambda host: runtime.Place(host, DATABASE).text())
-    return AlloyDbStore(network=own, cluster=cluster, instance=instance, places=dict.fromkeys(indexes, place))
+    return AlloyDbStore(
+        network=own,
+        cluster=cluster,
+        instance=instance,
+        places=dict.fromkeys(indexes, place),
+        project=project,
+    )
 
 
 def let_in(
@@ -103,7 +132,6 @@ def let_in(
     identity: gcp.serviceaccount.Account,
     *,
     writes: bool,
-    project: pulumi.Input[str],
     opts: pulumi.ResourceOptions,
 ) -> list[pulumi.Resource]:
     """Let the account of a function search, and with `writes` make and fill tables."""
@@ -116,7 +144,7 @@ def let_in(
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[made.instance])),
     )
     grants = [
-        on_project(f"{name}-{role.rsplit('.', 1)[-1]}", identity, role, project=project, opts=opts)
+        on_project(f"{name}-{role.rsplit('.', 1)[-1]}", identity, role, project=made.project, opts=opts)
         for role in ALLOYDB_ROLES
     ]
     return [user, *grants]

@@ -10,6 +10,7 @@ import pulumi_gcp as gcp
 
 from serverless_ai_patterns.gcp import firestore_vectors as shared
 from serverless_ai_patterns.gcp import policy
+from serverless_ai_pulumi.gcp._function import VpcPlacement
 from serverless_ai_pulumi.gcp._identity import custom_role, on_project
 from serverless_ai_runtime.adapters.gcp.firestore_vectors import VECTOR
 
@@ -25,6 +26,11 @@ class FirestoreVectorStore:
     """The collections (projects/P/databases/D/documents/C): what the function is told."""
     database: gcp.firestore.Database
     project: pulumi.Output[str]
+
+    @property
+    def placement(self) -> VpcPlacement | None:
+        """Functions reach it from anywhere."""
+        return None
 
     def let_in(
         self,

@@ -8,8 +8,11 @@ from typing import Protocol
 import pulumi
 import pulumi_gcp as gcp
 
-from serverless_ai_patterns.rag.stores import Firestore, VectorStore
+from serverless_ai_patterns.rag.stores import AlloyDb, Firestore, VectorStore
+from serverless_ai_pulumi.gcp._alloydb import alloydb
 from serverless_ai_pulumi.gcp._firestore_vectors import firestore_vectors
+from serverless_ai_pulumi.gcp._function import VpcPlacement
+from serverless_ai_pulumi.gcp._place import Place
 
 
 class Vectors(Protocol):
@@ -18,6 +21,11 @@ class Vectors(Protocol):
     @property
     def places(self) -> Mapping[str, pulumi.Output[str]]:
         """Index -> where its vectors are, as the handlers are told."""
+        ...
+
+    @property
+    def placement(self) -> VpcPlacement | None:
+        """Where functions must be to reach it, if that matters."""
         ...
 
     def let_in(
@@ -37,11 +45,24 @@ def vectors(
     indexes: Mapping[str, int],
     store: VectorStore,
     *,
-    project: pulumi.Output[str],
+    place: Place,
     database: gcp.firestore.Database,
+    key: pulumi.Input[str] | None,
+    protect: bool,
     opts: pulumi.ResourceOptions,
 ) -> Vectors:
     """The store of these settings, with an index for each name in `indexes`, whose value is its dimension."""
     if isinstance(store, Firestore):
-        return firestore_vectors(name, indexes, database=database, project=project, opts=opts)
+        return firestore_vectors(name, indexes, database=database, project=place.project, opts=opts)
+    if isinstance(store, AlloyDb):
+        return alloydb(
+            name,
+            indexes,
+            store,
+            project=place.project,
+            region=place.region,
+            protect=protect,
+            key=key,
+            opts=opts,
+        )
     raise ValueError(f"{name}: Google Cloud has no store {store!r}")

@@ -9,6 +9,7 @@ from typing import Any
 import pulumi
 import pulumi_gcp as gcp
 
+from serverless_ai_patterns import bundle
 from serverless_ai_patterns.function_llm import Jwt
 from serverless_ai_patterns.gcp import events, observability, policy
 from serverless_ai_patterns.gcp import rag as shared
@@ -110,7 +111,7 @@ class Rag(pulumi.ComponentResource):
         for model in (self.model, *(one.model for one in self.indexes)):
             warn_of_old_model(self, model, datetime.now(UTC).date())
         self.settings = settings
-        self._name, self._key, self._vpc, self._place = name, key, vpc, place_of(self)
+        self._name, self._key, self._place = name, key, place_of(self)
         apis = enabled(name, shared.apis(settings), opts=pulumi.ResourceOptions(parent=self))
         self._child = pulumi.ResourceOptions(parent=self, depends_on=apis)
 
@@ -135,10 +136,13 @@ class Rag(pulumi.ComponentResource):
             name,
             {one.name: one.dimension for one in self.indexes},
             settings.store_on(shared.CLOUD),
-            project=self._place.project,
+            place=self._place,
             database=self.database,
+            key=key,
+            protect=not force_destroy,
             opts=self._child,
         )
+        self._vpc = vpc or self.vectors.placement
         admitted = self.vectors.let_in(
             name, reader=self.identity, writer=self.ingest_identity, opts=self._child
         )
@@ -159,7 +163,6 @@ class Rag(pulumi.ComponentResource):
         field_settings(self._name, self.database, opts=self._child)
         self.store = pulumi.Output.all(self._place.project, self.database.name).apply(lambda at: store(*at))
 
-    # -- ingestion --------------------------------------------------------------------------------
     def _make_ingest_function(self, admitted: Sequence[pulumi.Resource]) -> gcp.cloudfunctionsv2.Function:
         name = f"{self._name}-ingest"
         granted = grants(
@@ -230,7 +233,6 @@ class Rag(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    # -- the endpoint -----------------------------------------------------------------------------
     def _make_caller(self) -> gcp.serviceaccount.Account | None:
         if not isinstance(self.settings.endpoint.auth, Jwt):
             return None
@@ -277,7 +279,8 @@ class Rag(pulumi.ComponentResource):
     ) -> gcp.cloudfunctionsv2.Function:
         """Its first call is already allowed."""
         pattern, ingests = f"{PATTERN}_{part}", part == "ingest"
-        build = build_of(name, pattern, place=self._place, key=self._key, opts=self._child)
+        libraries = bundle.store_files(type(self.settings.store_on(shared.CLOUD)).__name__)
+        build = build_of(name, pattern, place=self._place, key=self._key, extra=libraries, opts=self._child)
         ready = pulumi.ResourceOptions(depends_on=[*build.granted, *granted])
         size = {"concurrency": shared.INGEST_CONCURRENCY} if ingests else {}
         settings = self.settings.ingestion if ingests else self.settings.endpoint
@@ -325,8 +328,7 @@ class Rag(pulumi.ComponentResource):
             self.endpoint = self.gateway.default_hostname.apply(https)
 
     def _make_observability(self) -> None:
-        name, service = self._name, unique(self._name)
-        ingest = unique(f"{name}-ingest")
+        name, service, ingest = self._name, unique(self._name), unique(f"{self._name}-ingest")
         filters = [observability.service_logs(service), observability.service_logs(ingest)]
         if self.gateway is not None:
             filters.append(observability.gateway_logs(unique(name, "gateway")))
@@ -345,5 +347,4 @@ class Rag(pulumi.ComponentResource):
             tokens_per_hour=alarm_tokens_per_hour(self.settings.budget.total_tokens_per_day),
         )
         self.alarms = alarms(name, [*specs, *observability.event_pipeline_alerts(work)], opts=self._child)
-        body = observability.rag_dashboard(service, query, work)
-        self.dashboard = dashboard(name, body, opts=self._child)
+        self.dashboard = dashboard(name, observability.rag_dashboard(service, query, work), opts=self._child)

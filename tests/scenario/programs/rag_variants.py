@@ -5,9 +5,17 @@ from __future__ import annotations
 from serverless_ai_patterns.function_llm import Jwt, Throttle
 from serverless_ai_patterns.function_settings import WorkerSettings
 from serverless_ai_patterns.rag import Answers, Endpoint, Ingestion, RagSettings
-from serverless_ai_patterns.rag.stores import Aurora, Firestore, S3Vectors, VectorStore, has_keywords, key_of
+from serverless_ai_patterns.rag.stores import (
+    AlloyDb,
+    Aurora,
+    Firestore,
+    S3Vectors,
+    VectorStore,
+    has_keywords,
+    key_of,
+)
 
-OFFERED: dict[str, tuple[type[VectorStore], ...]] = {"aws": (S3Vectors, Aurora), "gcp": (Firestore,)}
+OFFERED: dict[str, tuple[type[VectorStore], ...]] = {"aws": (S3Vectors, Aurora), "gcp": (Firestore, AlloyDb)}
 INGESTION = Ingestion(
     chunk_chars=400,
     overlap_chars=0,

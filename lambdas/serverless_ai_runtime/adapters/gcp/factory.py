@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from serverless_ai_runtime import config
-from serverless_ai_runtime.adapters.gcp.identity import SCOPE, metadata_tokens
+from serverless_ai_runtime.adapters.gcp.identity import SCOPE, metadata_email, metadata_tokens
 from serverless_ai_runtime.adapters.service import Cloud, Service
 from serverless_ai_runtime.core.ports import ChatModel, Publisher, ServiceError, World
 from serverless_ai_runtime.http import HttpClient, Response
@@ -29,7 +29,10 @@ class GcpAdapters:
     def __init__(self, world: World, env: Mapping[str, str] | None = None) -> None:
         self._addresses = config.gcp(env)
         http = HttpClient(world)
-        self._cloud = Cloud(http, world, metadata_tokens(http, world, self._addresses.metadata), _decode)
+        self.tokens = metadata_tokens(http, world, self._addresses.metadata)
+        self.email = metadata_email(http, self._addresses.metadata)
+        """Asks which account the function runs as."""
+        self._cloud = Cloud(http, world, self.tokens, _decode)
 
     def chat_model(self, settings: config.ModelSettings) -> ChatModel:
         from serverless_ai_runtime.adapters.gcp.vertex import VertexChat

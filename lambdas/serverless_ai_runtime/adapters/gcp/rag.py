@@ -26,4 +26,12 @@ class GcpRag(GcpAdapters):
 
             collection = gcp_name("indexes", index.place, "projects", "databases", "documents")
             return FirestoreVectors(self.firestore(), collection, index.dimension)
+        if index.store == "alloy_db":
+            from serverless_ai_runtime.adapters.gcp.alloydb import alloydb, parse_place
+
+            try:
+                place = parse_place(index.place)
+            except ValueError as error:
+                raise ConfigError(f"{variable('indexes')}: {error}") from None
+            return alloydb(self.tokens, self.email, place, index.name, index.dimension)
         raise ConfigError(f"{variable('indexes')}: Google Cloud has no vector store {index.store!r}")
