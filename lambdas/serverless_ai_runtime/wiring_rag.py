@@ -147,4 +147,8 @@ def _adapters(cloud: str, env: Env) -> RagAdapters:
         from serverless_ai_runtime.adapters.aws.rag import AwsRag
 
         return AwsRag(WORLD, env)
-    raise ValueError(f"cloud must be aws, got {cloud!r}")
+    if cloud == "azure":
+        from serverless_ai_runtime.adapters.azure.rag import AzureRag
+
+        return AzureRag(WORLD, env)
+    raise ValueError(f"cloud must be aws or azure, got {cloud!r}")
