@@ -5,9 +5,11 @@ from __future__ import annotations
 from serverless_ai_patterns.function_llm import Jwt, Throttle
 from serverless_ai_patterns.function_settings import WorkerSettings
 from serverless_ai_patterns.rag import Answers, Endpoint, Ingestion, RagSettings
-from serverless_ai_patterns.rag.stores import S3Vectors, VectorStore, has_keywords, key_of
+from serverless_ai_patterns.rag.stores import Cosmos, S3Vectors, VectorStore, has_keywords, key_of
 
-OFFERED: dict[str, tuple[type[VectorStore], ...]] = {"aws": (S3Vectors,)}
+OFFERED: dict[str, tuple[type[VectorStore], ...]] = {"aws": (S3Vectors,), "azure": (Cosmos,)}
+VECTORS_ONLY = (Cosmos,)
+"""Stores whose full-text search is not built yet."""
 INGESTION = Ingestion(
     chunk_chars=400,
     overlap_chars=0,
@@ -25,7 +27,8 @@ def rag_variants(cloud: str, issuer: str, chosen: str = "") -> dict[str, RagSett
     variants = {"main": RagSettings(ingestion=INGESTION, endpoint=Endpoint(throttle=THROTTLE))}
     for kind in OFFERED[cloud]:
         store = kind()
-        search = "hybrid" if has_keywords(store) else "vector"
+        hybrid = has_keywords(store) and not isinstance(store, VECTORS_ONLY)
+        search = "hybrid" if hybrid else "vector"
         variants[key_of(store)] = RagSettings(
             store=store,
             ingestion=INGESTION,
