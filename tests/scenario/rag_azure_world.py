@@ -71,7 +71,7 @@ class RagAzureWorld:
         return post_json(self.outputs[f"{variant}_endpoint"] + path, sent, bearer(given))
 
     def anonymous(self, path: str, *, variant: str = "main") -> Reply:
-        return post_json(self.outputs[f"{variant}_endpoint"] + path, QUESTION, {})
+        return send("POST", self.outputs[f"{variant}_endpoint"] + path, QUESTION, {})
 
     def _entra_token(self) -> str:
         """Of a person of the tenant."""

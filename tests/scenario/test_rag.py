@@ -194,6 +194,13 @@ def test_a_question_that_comes_again_is_answered_from_the_cache_until_a_document
         rag.upload(f"{tenant}/handbook.md", HANDBOOK, variant=store)
     first = answered(rag, FERRY, "seven in the morning", variant=store, tenant="acme")
     answered(rag, FERRY, "seven in the morning", variant=store, tenant="zeta")
+
+    def known(tenant: str) -> bool:
+        """What was answered before the change of a document was told is asked once more."""
+        reply = rag.post("/ask", {"question": FERRY}, variant=store, tenant=tenant)
+        return reply.body["cache"] == "answer"
+
+    eventually(lambda: known("acme") and known("zeta"), within=10, what="answers out of the cache")
     asked, embedded = len(rag.model_calls()), rag.embedded()
     again = rag.post("/ask", {"question": f" {FERRY.upper()} "}, variant=store, tenant="acme").body
     assert (again["cache"], again["answer"], again["citations"]) == (
