@@ -23,8 +23,12 @@ STACKS = ROOT / "pulumi/stacks"
 ENTRY_POINTS = {
     "function_llm": {"aws": "aws_lambda", "azure": "azure_functions", "gcp": "gcp_functions"},
     "event_pipeline": {"aws": "aws_queue", "azure": "azure_queue", "gcp": "gcp_push"},
+    "rag_ingest": {"aws": "aws_queue", "azure": "azure_queue", "gcp": "gcp_push"},
+    "rag_query": {"aws": "aws_lambda", "azure": "azure_functions", "gcp": "gcp_functions"},
 }
-"""By which front door a pattern's function is reached."""
+"""By which front door a function is reached."""
+FUNCTIONS = {"rag": ("rag_ingest", "rag_query")}
+"""Of a pattern that has more than the one named as itself."""
 each_pattern = pytest.mark.parametrize("pattern", CATALOGUE, ids=[each.slug for each in CATALOGUE])
 
 
@@ -38,7 +42,8 @@ def rooms(pattern: Pattern) -> Iterator[tuple[Path, str]]:
     if "aws" in pattern.clouds:
         yield CDK / f"{slug}.py", name
     for cloud in pattern.clouds:
-        yield RUNTIME / "entrypoints" / f"{ENTRY_POINTS[slug][cloud]}.py", slug
+        for function in FUNCTIONS.get(slug, (slug,)):
+            yield RUNTIME / "entrypoints" / f"{ENTRY_POINTS[function][cloud]}.py", function
         yield PULUMI / cloud / f"{slug}.py", name
         yield STACKS / cloud / f"Pulumi.{slug.replace('_', '-')}.yaml", ""
 
@@ -106,6 +111,15 @@ SHARED = {"settings", "model", "function", "schedule", "dead_letters", "alarms",
 ON_EVERY_CLOUD = {
     "function_llm": {*SHARED, "endpoint", "rule", "destination"},
     "event_pipeline": {*SHARED, "uploads", "results", "queue", "topic"},
+    "rag": {
+        *(SHARED - {"schedule"}),
+        "endpoint",
+        "documents",
+        "queue",
+        "vectors",
+        "ingest_function",
+        "indexes",
+    },
 }
 
 

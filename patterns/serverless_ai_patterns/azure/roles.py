@@ -83,18 +83,13 @@ USE_KEY: Final = Role(
 USE_RECORDS: Final = Role(
     cosmos.DATA_ROLE,
     "00000000-0000-0000-0000-000000000002",
-    "Records are read and written; not a role of Azure RBAC but of each Cosmos DB account's own data plane",
+    "Records and vectors are read and written; of each Cosmos DB account's own data plane, not of Azure RBAC",
 )
 
 SEARCH_VECTORS: Final = Role(
     cosmos_vectors.READ_ROLE,
     "00000000-0000-0000-0000-000000000001",
-    "Vectors of one container are searched; of Cosmos DB's data plane as `USE_RECORDS`",
-)
-KEEP_VECTORS: Final = Role(
-    cosmos_vectors.WRITE_ROLE,
-    USE_RECORDS.id,
-    "Vectors of one container are found, written and deleted; of Cosmos DB's data plane as `USE_RECORDS`",
+    "Vectors are searched; of the data plane, as `USE_RECORDS`",
 )
 
 

@@ -35,7 +35,7 @@ class CosmosParts:
         self, name: str, principal_id: pulumi.Output[str], *, writes: bool, opts: pulumi.ResourceOptions
     ) -> list[pulumi.Resource]:
         """Let an identity search these containers and no other ones, or keep what is in them too."""
-        role = roles.KEEP_VECTORS if writes else roles.SEARCH_VECTORS
+        role = roles.USE_RECORDS if writes else roles.SEARCH_VECTORS
         return [
             use_container(f"{name}-{index}", role, self.account, made, principal_id, opts=opts)
             for index, made in self.containers.items()
