@@ -70,23 +70,30 @@ def cosmos_vectors(
     return CosmosParts(account=account, containers=made)
 
 
-def _resource(index: str, dimension: int) -> cosmosdb.SqlContainerResourceArgs:
-    embedding = cosmosdb.VectorEmbeddingArgs(
-        path=f"/{VECTOR}", data_type=DATA_TYPE, dimensions=dimension, distance_function=DISTANCE
-    )
-    # Looks at every vector of a tenant, compressed; below 1000 of them in a partition it is a full scan.
-    nearest = cosmosdb.VectorIndexArgs(path=f"/{VECTOR}", type=cosmosdb.VectorIndexType.QUANTIZED_FLAT)
-    return cosmosdb.SqlContainerResourceArgs(
-        id=index,
-        partition_key=cosmosdb.ContainerPartitionKeyArgs(
-            kind=cosmosdb.PartitionKind.HASH, paths=[f"/{PARTITION}"]
-        ),
-        indexing_policy=cosmosdb.IndexingPolicyArgs(
-            indexing_mode=cosmosdb.IndexingMode.CONSISTENT,
-            automatic=True,
-            included_paths=[cosmosdb.IncludedPathArgs(path=path) for path in _KEPT],
-            excluded_paths=[cosmosdb.ExcludedPathArgs(path="/*")],
-            vector_indexes=[nearest],
-        ),
-        vector_embedding_policy=cosmosdb.VectorEmbeddingPolicyArgs(vector_embeddings=[embedding]),
-    )
+def _resource(index: str, dimension: int) -> cosmosdb.SqlContainerResourceArgsDict:
+    """Plain mappings: `VectorIndexArgs` adds the length of a list that only an index diskANN has.
+
+    A quantizedFlat index looks at every vector of a tenant, compressed; where a partition has less than 1000
+    of them, it is a full scan.
+    """
+    return {
+        "id": index,
+        "partition_key": {"kind": cosmosdb.PartitionKind.HASH, "paths": [f"/{PARTITION}"]},
+        "indexing_policy": {
+            "indexing_mode": cosmosdb.IndexingMode.CONSISTENT,
+            "automatic": True,
+            "included_paths": [{"path": path} for path in _KEPT],
+            "excluded_paths": [{"path": "/*"}],
+            "vector_indexes": [{"path": f"/{VECTOR}", "type": cosmosdb.VectorIndexType.QUANTIZED_FLAT}],
+        },
+        "vector_embedding_policy": {
+            "vector_embeddings": [
+                {
+                    "path": f"/{VECTOR}",
+                    "data_type": DATA_TYPE,
+                    "dimensions": dimension,
+                    "distance_function": DISTANCE,
+                }
+            ]
+        },
+    }
