@@ -150,6 +150,10 @@ def _adapters(cloud: str, env: Env) -> RagAdapters:
         from serverless_ai_runtime.adapters.aws.rag import AwsRag
 
         return AwsRag(WORLD, env)
+    if cloud == "azure":
+        from serverless_ai_runtime.adapters.azure.rag import AzureRag
+
+        return AzureRag(WORLD, env)
     if cloud == "gcp":
         from serverless_ai_runtime.adapters.gcp.rag import GcpRag
 

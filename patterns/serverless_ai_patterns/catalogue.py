@@ -46,7 +46,7 @@ CATALOGUE = (
         title="Serverless RAG",
         summary="Documents in a bucket, answers with citations out of an endpoint",
         settings=RagSettings,
-        clouds=("aws", "gcp"),
+        clouds=("aws", "azure", "gcp"),
     ),
 )
 

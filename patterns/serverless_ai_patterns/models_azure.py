@@ -80,6 +80,7 @@ def _from_row(model: str, row: Row) -> AzureModel:
         output_usd=row.output_usd,
         end_of_life=row.end_of_life,
         source=row.source,
+        dimension=row.dimension,
     )
 
 

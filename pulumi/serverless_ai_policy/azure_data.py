@@ -63,6 +63,9 @@ def _takes_messages(assignment: Resource) -> bool:
 
 
 def _expires(resource: Resource) -> Iterator[str]:
+    # Vectors are kept for as long as there is what they were made of.
+    if is_set(at(resource.props, "resource.vectorEmbeddingPolicy")):
+        return
     # Not `must_be_set`: -1 turns expiry on, for the records that say when.
     if known_at(resource.props, "resource.defaultTtl") is None:
         yield "resource.defaultTtl is not set"

@@ -20,6 +20,7 @@ from serverless_ai_runtime.core.ports import Deadline, Refused, VersionConflict
 from serverless_ai_runtime.http import HttpClient
 from serverless_ai_runtime.wiring import WORLD
 
+NOWHERE = "a key longer than those that are made up"
 WHO = "0f5c2f5e-0000-4000-8000-00000000b10b"
 
 
@@ -94,7 +95,7 @@ def test_a_version_is_read_or_said_to_have_changed(both: Both) -> None:
     with pytest.raises(ObjectChanged):
         both.get("v", version=first)
     with pytest.raises(ObjectMissing):
-        both.get("none", version=first)
+        both.get(NOWHERE, version=first)
     with pytest.raises(ObjectTooLarge):
         both.get("v", most=0)
 
@@ -113,6 +114,22 @@ def test_of_two_writers_one_wins(both: Both) -> None:
 
 
 def test_what_is_not_there_is_not_known_and_another_container_is_an_error(both: Both) -> None:
-    assert both.ours.head(both.ref("none"), Deadline(5)) is None
+    assert both.ours.head(both.ref(NOWHERE), Deadline(5)) is None
     with pytest.raises(Refused, match="ContainerNotFound"):
         both.ours.head(ObjectRef("elsewhere", "a"), Deadline(5))
+
+
+def test_keys_are_listed_by_page_as_the_sdk_lists_them(subscription: Any) -> None:
+    both = Both(subscription)
+    keys = ["a&b/<c>.txt", "a//b ä%20.txt", "x" * 900, "z\ufffe+?#", "漢字🙂"]
+    for key in keys:
+        both.put(key, b"x")
+    found: list[str] = []
+    after, pages = "", 0
+    while pages == 0 or after:
+        page, after = both.ours.keys(both.container.name, after, 2, Deadline(5))
+        assert len(page) <= 2
+        found, pages = found + page, pages + 1
+    assert (found, pages) == (sorted(keys), 3)
+    assert [one.name for one in both.sdk.list_blobs(results_per_page=2)] == found
+    assert both.ours.keys(both.container.name, "", 5000, Deadline(5)) == (found, "")

@@ -15,6 +15,7 @@ from serverless_ai_patterns.azure import roles
 STORAGE = "https://storage.azure.com"
 BLOCK = {"x-ms-blob-type": "BlockBlob", "content-type": "text/plain"}
 KIND = "Microsoft.Storage.StorageAccounts"
+CREATED, DELETED = "Microsoft.Storage.BlobCreated", "Microsoft.Storage.BlobDeleted"
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +101,12 @@ def queue(subscription: Any, account: Any) -> Any:
     return subscription.make("storage:Queue", accountName=account.name)
 
 
-@pytest.fixture
-def told(subscription: Any, call: Any, *, account: Any, container: Any, queue: Any) -> Any:
-    """Makes a subscription for the container's blobs; answers what has arrived."""
+@pytest.fixture(params=[(CREATED,)], ids=["created"])
+def told(
+    request: pytest.FixtureRequest, subscription: Any, call: Any, *, account: Any, container: Any, queue: Any
+) -> Any:
+    """Makes a subscription for the container's blobs, to these types; answers what has arrived."""
+    types = request.param
     source = {"source": account.id, "topicType": KIND}
     topic = subscription.make("eventgrid:SystemTopic", identity={"type": "SystemAssigned"}, **source)
     subscription.grant(topic.outputs["identity"]["principalId"], roles.SEND_MESSAGES, queue)
@@ -111,13 +115,15 @@ def told(subscription: Any, call: Any, *, account: Any, container: Any, queue: A
         "eventgrid:SystemTopicEventSubscription",
         systemTopicName=topic.name,
         filter={
-            "includedEventTypes": ["Microsoft.Storage.BlobCreated"],
+            "includedEventTypes": list(types),
             "subjectBeginsWith": f"/blobServices/default/containers/{container.name}/blobs/in/",
             "isSubjectCaseSensitive": True,
             "advancedFilters": [
                 {"operatorType": "NumberLessThanOrEquals", "key": "data.contentLength", "value": 5},
                 {"operatorType": "StringEndsWith", "key": "subject", "values": [".txt", ".md"]},
-            ],
+            ]
+            if types == (CREATED,)
+            else [],
         },
         deliveryWithResourceIdentity={"destination": destination},
     )
@@ -146,6 +152,47 @@ def test_what_passes_the_filter_is_told_with_etag_size_and_order(
     assert second["data"]["contentLength"] == 2
     assert first["data"]["sequencer"] < second["data"]["sequencer"]
     assert len(first["data"]["sequencer"]) == len(second["data"]["sequencer"]) == 32
+
+
+@pytest.mark.parametrize("told", [(CREATED, DELETED)], indirect=True, ids=["both"])
+def test_a_blob_that_is_deleted_is_told_after_what_was_told_of_it(
+    blobs: Blobs, told: Any, account: Any, container: Any
+) -> None:
+    etag = blobs.put("in/ä b.txt".replace("ä", "%C3%A4").replace(" ", "%20")).headers["etag"].strip('"')
+    url = f"{blobs.url}/in/%C3%A4%20b.txt"
+    assert blobs.call("DELETE", url, blobs.token).status == 202
+    assert blobs.call("DELETE", url, blobs.token).status == 404, "told once"
+    created, deleted = eventually(told, what="the events")
+    assert [created["type"], deleted["type"]] == [CREATED, DELETED]
+    assert deleted["source"] == account.id
+    assert deleted["subject"] == f"/blobServices/default/containers/{container.name}/blobs/in/ä b.txt"
+    said = deleted["data"]
+    assert (said["api"], said["eTag"], said["blobType"]) == ("DeleteBlob", etag, "BlockBlob")
+    assert said["url"] == created["data"]["url"]
+    assert said["sequencer"] > created["data"]["sequencer"]
+    assert "contentLength" not in said
+
+
+def test_who_wants_new_blobs_only_is_not_told_of_deleted_ones(blobs: Blobs, told: Any) -> None:
+    blobs.put("in/a.txt")
+    blobs.call("DELETE", f"{blobs.url}/in/a.txt", blobs.token)
+    blobs.put("in/b.txt")
+    names = [event["subject"].rpartition("/")[2] for event in eventually(told, what="the events")]
+    assert names == ["a.txt", "b.txt"]
+
+
+# -- lists ------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("maxresults=0", "OutOfRangeQueryParameterValue"),
+        ("maxresults=many", "InvalidQueryParameterValue"),
+        ("marker=%ff", "InvalidQueryParameterValue"),
+    ],
+)
+def test_a_list_that_cannot_be_is_refused(blobs: Blobs, query: str, code: str) -> None:
+    answer = blobs.call("GET", f"{blobs.url}?restype=container&comp=list&{query}", blobs.token)
+    assert (answer.status, answer.headers["x-ms-error-code"]) == (400, code)
 
 
 def test_what_is_held_comes_shuffled_and_some_of_it_twice(blobs: Blobs, told: Any, cloud: Any) -> None:

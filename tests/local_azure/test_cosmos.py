@@ -14,11 +14,16 @@ from azure.cosmos.exceptions import (
     CosmosResourceExistsError,
     CosmosResourceNotFoundError,
 )
-from azure_callers import Authorise
+from azure_callers import Authorise, ours
 
+from serverless_ai_local.azure.access import _may
 from serverless_ai_local.azure.cosmos import ItemError, Items, Partition
+from serverless_ai_local.azure.roles import COSMOS_ROLES
 from serverless_ai_patterns.azure import roles
-from serverless_ai_runtime.adapters.azure import cosmos
+from serverless_ai_runtime.adapters.azure import cosmos, cosmos_scan
+from serverless_ai_runtime.adapters.azure.cosmos_scan import ScannableCosmos
+from serverless_ai_runtime.adapters.service import Service
+from serverless_ai_runtime.core.ports import Deadline
 
 AUDIENCE = cosmos.RESOURCE
 
@@ -158,3 +163,33 @@ def test_without_ttl_on_the_container_nothing_expires() -> None:
 def test_an_impossible_ttl_is_refused(ttl: object) -> None:
     with pytest.raises(ItemError, match="ttl"):
         Items().create(Partition("c", "k", -1), {"id": "a", "ttl": ttl})
+
+
+# -- records that are gone through ------------------------------------------------------------------------
+def test_records_are_found_by_how_their_keys_begin_and_each_once(
+    subscription: Any, account: Any, principal: str
+) -> None:
+    grant(subscription, account, principal)
+    url = f"{account.outputs['documentEndpoint']}dbs/state/colls/records"
+    cloud = ours(subscription, principal)
+    service = Service(cloud, "CosmosDB", url, AUDIENCE, authorization=cosmos.authorization)
+    store = ScannableCosmos(service)
+    for number in range(7):
+        store.put(f"doc.i1.{number}", {"n": number}, expect=None, expires_at=0, deadline=Deadline(5))
+    for other in ("doc.i2.1", "doc.i", "epoch.i1.7", "xdoc.i1.8"):
+        store.put(other, {"n": -1}, expect=None, expires_at=0, deadline=Deadline(5))
+    store.add("doc-counter", 1, limit=None, expires_at=0, deadline=Deadline(5))
+    found: list[int] = []
+    after, pages = "", 0
+    while pages == 0 or after:
+        records, after = store.scan("doc.i1.", after, 3, Deadline(5))
+        found, pages = found + [one.value["n"] for one in records], pages + 1
+    assert (sorted(found), pages) == (list(range(7)), 3)
+    (one,), _ = store.scan("doc.i1.6", "", 3, Deadline(5))
+    store.put("doc.i1.6", {"n": 66}, expect=one.version, expires_at=0, deadline=Deadline(5))
+
+
+def test_the_role_for_records_allows_every_call_that_is_made_of_them() -> None:
+    wanted = {*cosmos.DATA_ACTIONS, *cosmos_scan.SCAN_ACTIONS}
+    role = COSMOS_ROLES[roles.USE_RECORDS.id]
+    assert all(_may(role, action) for action in wanted)

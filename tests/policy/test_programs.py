@@ -74,6 +74,13 @@ def test_the_event_pipeline_is_clean_on_azure(settings, preview):
     assert [(each.rule.id, each.resource.name, each.text) for each in found] == []
 
 
+@pytest.mark.parametrize("preview", [False, True])
+def test_rag_is_clean_on_azure(preview):
+    config = programs.shipped("azure") | {"serverless-ai-azure:pattern": "rag"}
+    found = Graph.of(programs.run("azure", config, preview=preview)).judged()
+    assert [(each.rule.id, each.resource.name, each.text) for each in found] == []
+
+
 def test_what_a_preview_does_not_know_is_said_and_not_passed_over_in_silence(recorded):
     stack = Stack(map(seen, recorded("aws", "everything-preview").resources))
     policy = next(stack.of("aws:iam:RolePolicy"))

@@ -32,6 +32,10 @@ EXPORTED = {
         *(ALWAYS - {"endpoint"}),
         *("uploads", "results", "queue", "dead_letters", "announcements"),
     },
+    "rag": {
+        *ALWAYS,
+        *("documents", "queue", "dead_letters", "ingest_function_name", "ingest_identity_name"),
+    },
 }
 
 

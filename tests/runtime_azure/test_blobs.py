@@ -19,7 +19,7 @@ from serverless_ai_runtime.core.objects import (
     ObjectRef,
     ObjectTooLarge,
 )
-from serverless_ai_runtime.core.ports import Deadline, Refused, VersionConflict
+from serverless_ai_runtime.core.ports import Deadline, Refused, Unavailable, VersionConflict
 
 REF = ObjectRef("results", "a b/ä#?.json")
 PATH = "/results/a%20b/%C3%A4%23%3F.json"
@@ -133,3 +133,32 @@ def test_any_key_is_one_ascii_path(server: Loopback, key: str) -> None:
     (sent,) = server.requests
     assert sent.target.startswith("/uploads/")
     assert not set(sent.target) & set(" ?#")
+
+
+# -- keys -------------------------------------------------------------------------------------------------
+def listed(names: str, marker: str = "") -> bytes:
+    return (
+        '\ufeff<?xml version="1.0" encoding="utf-8"?><EnumerationResults ServiceEndpoint="https://x/">'
+        f"<Blobs>{names}</Blobs><NextMarker>{marker}</NextMarker></EnumerationResults>"
+    ).encode()
+
+
+def test_keys_are_listed_by_page_as_they_were_written(server: Loopback) -> None:
+    named = "<Blob><Name>a &amp; b/ä.txt</Name><Properties><Etag>0x1</Etag></Properties></Blob>"
+    encoded = '<Blob><Name Encoded="true">x%EF%BF%BE%2525</Name></Blob>'
+    server.answer(reply(200, listed(named + encoded, "2!72!MDAw")), reply(200, listed("")))
+    assert blobs(server).keys("documents", "", 2, Deadline(5)) == (
+        ["a & b/ä.txt", "x\ufffe%25"],
+        "2!72!MDAw",
+    )
+    assert blobs(server).keys("documents", "2!72!MDAw", 2, Deadline(5)) == ([], "")
+    first, second = (sent.target for sent in server.requests)
+    assert first == "/documents?restype=container&comp=list&maxresults=2"
+    assert second == first + "&marker=2%2172%21MDAw"
+
+
+@pytest.mark.parametrize("body", [b"", b"nope", b"<a>", b'{"Blobs": []}', b"\xff"])
+def test_a_list_that_is_none_is_malformed(server: Loopback, body: bytes) -> None:
+    server.answer(reply(200, body))
+    with pytest.raises(Unavailable, match="MalformedResponse"):
+        blobs(server).keys("documents", "", 2, Deadline(5))

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serverless_ai_runtime.adapters.azure.principal import caller
+from serverless_ai_runtime.adapters.azure.principal import caller, caller_with_claims
+from serverless_ai_runtime.core.rag.callers import Claims, NoTenant, access_of
 from serverless_ai_runtime.edge import UnauthenticatedError
 
 ISSUER = "https://login.microsoftonline.com/tenant/v2.0"
@@ -87,3 +88,33 @@ JSON = st.recursive(
 def test_no_json_crashes(value: Any) -> None:
     with suppress(UnauthenticatedError):
         assert caller(header(value)).count("|") == 1
+
+
+def test_claims_come_by_their_own_names_and_those_of_several_values_as_lists() -> None:
+    claims = [
+        ("iss", ISSUER), (NAME, "ada"), ("tenant", "acme"), ("groups", "board"), ("groups", "staff"),
+        ("http://schemas.microsoft.com/identity/claims/tenantid", "t-1"),
+        ("http://schemas.microsoft.com/ws/2008/06/identity/claims/role", "Reader"),
+    ]  # fmt: skip
+    who = caller_with_claims(principal(*claims))
+    assert who.id == f"{ISSUER}|ada"
+    assert who.claims == {
+        "iss": ISSUER,
+        "sub": "ada",
+        "tenant": "acme",
+        "groups": ["board", "staff"],
+        "tid": "t-1",
+        "roles": "Reader",
+    }
+
+
+def test_who_has_two_tenants_has_none() -> None:
+    who = caller_with_claims(principal(("iss", ISSUER), ("sub", "a"), ("tenant", "acme"), ("tenant", "zeta")))
+    with pytest.raises(NoTenant):
+        access_of(who, Claims("tenant"))
+
+
+@pytest.mark.parametrize("value", ["", "e30", principal(("sub", "ada")), principal(("tenant", "acme"))])
+def test_nobody_has_claims(value: str) -> None:
+    with pytest.raises(UnauthenticatedError):
+        caller_with_claims(value)

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from serverless_ai_runtime import config, wiring
-from serverless_ai_runtime.adapters.azure.principal import caller
+from serverless_ai_runtime.adapters.azure.principal import caller, caller_with_claims
 from serverless_ai_runtime.config import AzureEdgeConfig, ConfigError
 from serverless_ai_runtime.core.ports import Deadline, Publisher
 from serverless_ai_runtime.core.replies import Rejection, Reply, failure
 from serverless_ai_runtime.edge import reply_deadline
 from serverless_ai_runtime.rate_limit import RateLimit
-from serverless_ai_runtime.telemetry import Invocation
+from serverless_ai_runtime.telemetry import Invocation, Telemetry
+
+if TYPE_CHECKING:
+    from serverless_ai_runtime.wiring_rag import QueryApp
 
 MAX_DELIVERIES: Final = 3
 """Of one message; `maxDequeueCount` of host.json."""
@@ -46,17 +49,13 @@ class FunctionApp:
     def __init__(self, app: wiring.App, edge: AzureEdgeConfig, queue: Callable[[str], Publisher]) -> None:
         self.edge = edge
         self._app, self._queue = app, queue
-        self._limit = RateLimit(edge.requests_per_second, edge.burst) if edge.requests_per_second else None
+        self._limit = _limit(edge)
 
     def chat(self, body: bytes, principal: str, ids: Ids) -> Response:
         """`POST /chat`; `principal` is the header in which App Service says who calls."""
         deadline = reply_deadline(self.edge.timeout_s)
         journal = self._begin(ids)
-        reply = self._chat(body, principal, deadline, journal)
-        journal.note(status=reply.status)
-        journal.end("request", failed=reply.status >= 500)
-        headers = {"content-type": "application/json", "x-request-id": ids.request, **reply.headers}
-        return Response(reply.status, headers, json.dumps(reply.body))
+        return _response(self._chat(body, principal, deadline, journal), journal, ids)
 
     def event(self, text: str, deliveries: int, ids: Ids) -> None:
         """A message of the events' queue, delivered for the `deliveries`-th time.
@@ -119,17 +118,68 @@ class FunctionApp:
         self._queue(f"{self.edge.queue_service}/{queue}").publish(body, deadline)
 
     def _begin(self, ids: Ids) -> Invocation:
-        return self._app.telemetry.begin(request_id=ids.request, trace_id=ids.trace)
+        return _begin(self._app.telemetry, ids)
+
+
+class QueryFunctionApp:
+    """RAG's endpoint as a function app: a route for each path of its core."""
+
+    def __init__(self, app: QueryApp, edge: AzureEdgeConfig) -> None:
+        self._app, self._edge, self._limit = app, edge, _limit(edge)
+        self._routes = app.core.routes()
+
+    def answer(self, path: str, body: bytes, principal: str, ids: Ids) -> Response:
+        """`POST` to one of them; `principal` as in `FunctionApp.chat`."""
+        deadline = reply_deadline(self._edge.timeout_s)
+        journal = _begin(self._app.telemetry, ids)
+        try:
+            who = caller_with_claims(principal)
+            if self._limit:
+                self._limit.admit()
+            reply = self._routes[path](body, who, deadline, journal)
+        except Rejection as error:
+            journal.note(error=error.code)
+            reply = failure(error)
+        return _response(reply, journal, ids)
 
 
 def function_llm(env: Mapping[str, str] | None = None) -> FunctionApp:
     """Function + LLM as configured; raises `ConfigError` naming the variable that is wrong."""
-    edge = config.from_env(AzureEdgeConfig, env)
-    if edge.timeout_s <= 0:
-        raise ConfigError(f"{config.variable('timeout_s')} must be more than 0, got {edge.timeout_s}")
+    edge = _edge(env)
     if edge.events_queue or edge.schedule:
         edge = edge._replace(queue_service=config.service_url("queue_service", edge.queue_service))
     if edge.schedule and not edge.events_queue:
         text = f"is empty, but {config.variable('schedule')} needs a queue for its events"
         raise ConfigError(f"{config.variable('events_queue')} {text}")
     return FunctionApp(wiring.function_llm("azure", env), edge, wiring.publishers("azure", env))
+
+
+def rag_query(env: Mapping[str, str] | None = None) -> QueryFunctionApp:
+    """RAG's endpoint as configured; raises `ConfigError` naming the variable that is wrong."""
+    from serverless_ai_runtime.wiring_rag import rag_query as wired
+
+    edge = _edge(env)
+    return QueryFunctionApp(wired("azure", env), edge)
+
+
+def _edge(env: Mapping[str, str] | None) -> AzureEdgeConfig:
+    edge = config.from_env(AzureEdgeConfig, env)
+    if edge.timeout_s <= 0:
+        raise ConfigError(f"{config.variable('timeout_s')} must be more than 0, got {edge.timeout_s}")
+    return edge
+
+
+def _limit(edge: AzureEdgeConfig) -> RateLimit | None:
+    return RateLimit(edge.requests_per_second, edge.burst) if edge.requests_per_second else None
+
+
+def _begin(telemetry: Telemetry, ids: Ids) -> Invocation:
+    return telemetry.begin(request_id=ids.request, trace_id=ids.trace)
+
+
+def _response(reply: Reply, journal: Invocation, ids: Ids) -> Response:
+    """What goes back, written down."""
+    journal.note(status=reply.status)
+    journal.end("request", failed=reply.status >= 500)
+    headers = {"content-type": "application/json", "x-request-id": ids.request, **reply.headers}
+    return Response(reply.status, headers, json.dumps(reply.body))

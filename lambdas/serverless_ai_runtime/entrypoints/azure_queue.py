@@ -1,4 +1,4 @@
-"""Messages of a Storage queue -> the event pipeline, in plain values: `root/azure` speaks the host's SDK.
+"""Messages of a Storage queue -> cores, in plain values: `root/azure` speaks the host's SDK.
 
 The host hands over one message at a time, deletes it when the function returns, and else delivers it again
 after a fixed while. A message that has to come again at a moment of our choosing is therefore given back by
@@ -8,20 +8,19 @@ ourselves: its receipt is then another one, and the host, whose delete finds it 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
-from serverless_ai_runtime import config, wiring_event_pipeline
+from serverless_ai_runtime import config
 from serverless_ai_runtime.adapters.azure.arrivals import delivery
 from serverless_ai_runtime.adapters.azure.events import turn
 from serverless_ai_runtime.adapters.azure.factory import AzureAdapters
 from serverless_ai_runtime.adapters.azure.queue import Received, StorageQueue
 from serverless_ai_runtime.config import AzureEdgeConfig
-from serverless_ai_runtime.core.event_pipeline.ports import Retry
-from serverless_ai_runtime.core.ports import Deadline, ServiceError
+from serverless_ai_runtime.core.event_pipeline.ports import Delivery, Retry
+from serverless_ai_runtime.core.ports import Deadline, Journal, ServiceError
 from serverless_ai_runtime.edge import reply_deadline
-from serverless_ai_runtime.telemetry import Invocation
+from serverless_ai_runtime.telemetry import Invocation, Telemetry
 from serverless_ai_runtime.wiring import WORLD
-from serverless_ai_runtime.wiring_event_pipeline import PipelineApp
 
 LOOK_S: Final = 0.1
 """Between two looks into the queue while a batch fills."""
@@ -41,10 +40,40 @@ class ComesAgain(Exception):
     """The host is to deliver the message again by itself."""
 
 
-class QueueWorker:
-    """The event pipeline as a function app: a queue trigger, and if so configured a timer."""
+class Core(Protocol):
+    def process(
+        self, deliveries: Sequence[Delivery], deadline: Deadline, journal: Journal
+    ) -> list[Retry]: ...
 
-    def __init__(self, app: PipelineApp, edge: AzureEdgeConfig, queue: StorageQueue) -> None:
+
+class Settings(config.WorkPlaces, Protocol):
+    @property
+    def inputs(self) -> str: ...
+
+    @property
+    def batch_size(self) -> int: ...
+
+    @property
+    def batch_wait_s(self) -> int: ...
+
+
+class App(Protocol):
+    """A core that works on batches, how it is told what to do, and how it is watched."""
+
+    @property
+    def core(self) -> Core: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def telemetry(self) -> Telemetry: ...
+
+
+class QueueWorker:
+    """A core as a function app: a queue trigger, and if so configured a timer."""
+
+    def __init__(self, app: App, edge: AzureEdgeConfig, queue: StorageQueue) -> None:
         self.edge = edge
         self._app, self._queue = app, queue
 
@@ -122,6 +151,18 @@ class QueueWorker:
 
 def event_pipeline(env: Mapping[str, str] | None = None) -> QueueWorker:
     """The event pipeline as configured; raises `ConfigError` naming the variable that is wrong."""
+    from serverless_ai_runtime.wiring_event_pipeline import event_pipeline as wired
+
+    return _worker(wired("azure", env), env)
+
+
+def rag_ingest(env: Mapping[str, str] | None = None) -> QueueWorker:
+    """RAG's ingestion: as `event_pipeline`."""
+    from serverless_ai_runtime.wiring_rag import rag_ingest as wired
+
+    return _worker(wired("azure", env), env)
+
+
+def _worker(app: App, env: Mapping[str, str] | None) -> QueueWorker:
     edge = config.from_env(AzureEdgeConfig, env)
-    app = wiring_event_pipeline.event_pipeline("azure", env)
     return QueueWorker(app, edge, AzureAdapters(WORLD, env).later(app.settings))

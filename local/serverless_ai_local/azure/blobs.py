@@ -1,4 +1,4 @@
-"""A fake of Blob Storage: block blobs with etags, metadata and conditions; it tells what was created."""
+"""A fake of Blob Storage: block blobs with etags, metadata and conditions; it tells what comes and goes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import re
 import threading
 import time
 import uuid
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Response
@@ -30,10 +32,16 @@ ADD: Final = f"{_BLOBS}/add/action"
 DELETE: Final = f"{_BLOBS}/delete"
 _META: Final = "x-ms-meta-"
 _RANGE: Final = re.compile(r"bytes=(\d+)-(\d*)")
+_NOT_IN_XML: Final = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 _OCTETS: Final = "application/octet-stream"
 
-Told = Callable[[Resource, str, Mapping[str, Any]], None]
-"""Storage account, subject, and data of an event Microsoft.Storage.BlobCreated."""
+_MOST_LISTED: Final = 5000
+"""Of a page, and how many it has unless the request says."""
+
+CREATED: Final = "Microsoft.Storage.BlobCreated"
+DELETED: Final = "Microsoft.Storage.BlobDeleted"
+Told = Callable[[Resource, str, str, Mapping[str, Any]], None]
+"""Storage account, and type, subject and data of the event."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +65,7 @@ class Blobs:
         self._writes = time.time_ns()
         self._lock = threading.Lock()
         self.told: list[Told] = []
-        """Each is called once a blob that came over the wire is there."""
+        """Each is called once a blob that came over the wire is there, or one is gone that was deleted so."""
         estate.watch(self._follow)
 
     def put(self, container: str, name: str, content: bytes) -> None:
@@ -88,7 +96,7 @@ class Blobs:
         name = _name(call)
         if not name and call.method == "GET" and call.query.get("comp") == "list":
             allow_any(self._access, who, (READ,), container)
-            return self._listed(container, call.query.get("prefix", ""))
+            return self._listed(container, call.query)
         if name and call.method == "PUT" and not call.query.get("comp"):
             allow_any(self._access, who, (WRITE, ADD), container)
             return self._put(call, account, container, name)
@@ -97,10 +105,7 @@ class Blobs:
             return self._got(call, container, name)
         if name and call.method == "DELETE":
             allow_any(self._access, who, (DELETE,), container)
-            self._there(container, name)
-            with self._lock:
-                self._blobs[container.id.lower()].pop(name, None)
-            return Response(status=202, headers=common())
+            return self._deleted(account, container, name)
         raise ServiceFault(
             501, "NotImplemented", f"{call.method} {call.target} is not offered by the local Blob Storage"
         )
@@ -115,21 +120,26 @@ class Blobs:
         blob, sequence = self._write(
             container.id, name, draft, lambda there: _check(call, there, creating=True)
         )
-        subject = f"/blobServices/default/containers/{container.name}/blobs/{name}"
-        data = {
-            "api": "PutBlob",
-            "requestId": str(uuid.uuid4()),
-            "eTag": blob.etag,
-            "contentType": blob.content_type,
-            "contentLength": len(blob.content),
-            "blobType": "BlockBlob",
-            "url": f"{account.outputs['primaryEndpoints']['blob']}{container.name}/{name}",
-            "sequencer": f"{sequence:032X}",
-            "storageDiagnostics": {"batchId": str(uuid.uuid4())},
-        }
-        for told in self.told:
-            told(account, subject, data)
+        about = {"api": "PutBlob", "contentLength": len(blob.content)}
+        self._tell(CREATED, account, container, name, _data(blob, sequence) | about)
         return Response(status=201, headers={**common(), **_times(blob)})
+
+    def _deleted(self, account: Resource, container: Resource, name: str) -> Response:
+        blob = self._there(container, name)
+        with self._lock:
+            self._blobs[container.id.lower()].pop(name, None)
+            self._writes += 1
+            sequence = self._writes
+        self._tell(DELETED, account, container, name, _data(blob, sequence) | {"api": "DeleteBlob"})
+        return Response(status=202, headers=common())
+
+    def _tell(
+        self, kind: str, account: Resource, container: Resource, name: str, data: Mapping[str, Any]
+    ) -> None:
+        url = f"{account.outputs['primaryEndpoints']['blob']}{container.name}/{name}"
+        subject = f"/blobServices/default/containers/{container.name}/blobs/{name}"
+        for told in self.told:
+            told(account, kind, subject, {**data, "url": url})
 
     def _got(self, call: Call, container: Resource, name: str) -> Response:
         blob = self._there(container, name)
@@ -168,18 +178,21 @@ class Blobs:
             raise ServiceFault(404, "BlobNotFound", "The specified blob does not exist.")
         return blob
 
-    def _listed(self, container: Resource, prefix: str) -> Response:
+    def _listed(self, container: Resource, query: Mapping[str, str]) -> Response:
+        """A page. The marker of the next one is its first name in base64: no caller takes it for a name."""
+        names, first, size = self.names(container.id, query.get("prefix", "")), *_page(query)
+        rest = names[bisect_left(names, first) :]
         items = "".join(
-            f"<Blob><Name>{escape(name)}</Name><Properties><Etag>{blob.etag}</Etag>"
+            f"<Blob>{_named(name)}<Properties><Etag>{blob.etag}</Etag>"
             f"<Content-Length>{len(blob.content)}</Content-Length><BlobType>BlockBlob</BlobType>"
             "</Properties></Blob>"
-            for name in self.names(container.id, prefix)
+            for name in rest[:size]
             if (blob := self._find(container.id, name)) is not None
         )
         text = (
             '<?xml version="1.0" encoding="utf-8"?>'
             f'<EnumerationResults ContainerName="{escape(container.name)}"><Blobs>{items}</Blobs>'
-            "<NextMarker /></EnumerationResults>"
+            f"<NextMarker>{_marker(rest[size]) if rest[size:] else ''}</NextMarker></EnumerationResults>"
         )
         return Response(text, 200, common(), content_type="application/xml")
 
@@ -187,6 +200,43 @@ class Blobs:
         if resource.kind == CONTAINER and not exists:
             with self._lock:
                 self._blobs.pop(resource.id.lower(), None)
+
+
+def _data(blob: Blob, sequence: int) -> dict[str, Any]:
+    """What every event says of a blob."""
+    return {
+        "requestId": str(uuid.uuid4()),
+        "eTag": blob.etag,
+        "contentType": blob.content_type,
+        "blobType": "BlockBlob",
+        "sequencer": f"{sequence:032X}",
+        "storageDiagnostics": {"batchId": str(uuid.uuid4())},
+    }
+
+
+def _page(query: Mapping[str, str]) -> tuple[str, int]:
+    """The name that a page begins with, and how many it has."""
+    try:
+        size = int(query.get("maxresults") or _MOST_LISTED)
+        first = urlsafe_b64decode(query.get("marker", "")).decode()
+    except ValueError:
+        what = "Value for one of the query parameters specified in the request URI is invalid."
+        raise ServiceFault(400, "InvalidQueryParameterValue", what) from None
+    if size < 1:
+        what = "One of the query parameters specified in the request URI is outside the permissible range."
+        raise ServiceFault(400, "OutOfRangeQueryParameterValue", what)
+    return first, min(size, _MOST_LISTED)
+
+
+def _marker(name: str) -> str:
+    return urlsafe_b64encode(name.encode()).decode()
+
+
+def _named(name: str) -> str:
+    """A name with characters that XML does not take is percent-encoded, as it says of itself."""
+    if _NOT_IN_XML.search(name):
+        return f'<Name Encoded="true">{quote(name, safe="")}</Name>'
+    return f"<Name>{escape(name)}</Name>"
 
 
 def _name(call: Call) -> str:

@@ -1,14 +1,15 @@
 """The queries of the local Cosmos DB: fields and vector distances of items, by equality, the nearest first.
 
 SELECT [TOP n] * | c.a [AS x], VectorDistance(c.v, @v) [AS y], ... FROM c
-[WHERE c.a = @x AND c.b IN (@y, @z)] [ORDER BY VectorDistance(c.v, @v)]
+[WHERE c.a = @x AND c.b IN (@y, @z) AND STARTSWITH(c.d, @w)] [ORDER BY VectorDistance(c.v, @v)]
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from serverless_ai_local.azure.cosmos import Item, ItemError
@@ -30,12 +31,18 @@ class Nearness(NamedTuple):
     vector: list[Any]
 
 
+class Condition(NamedTuple):
+    """What the value at `path` has to be."""
+
+    path: str
+    test: Callable[[Any], bool]
+
+
 class Query(NamedTuple):
     top: int | None
     select: Mapping[str, str | Nearness] | None
     """Name in the result -> path, or distance; None: the whole item."""
-    where: tuple[tuple[str, list[Any]], ...]
-    """The value at each path is one of these."""
+    where: tuple[Condition, ...]
     order: Nearness | None
 
     @property
@@ -49,9 +56,7 @@ class Query(NamedTuple):
         for one in [order, *distances]:
             if isinstance(one, Nearness):
                 _check(one, embeddings)
-        found = [
-            item for item in items if all(_one_of(at(item, path, _MISSING), of) for path, of in self.where)
-        ]
+        found = [item for item in items if all(one.test(at(item, one.path, _MISSING)) for one in self.where)]
         if order is not None:
             distance = embeddings[order.path].distance
             scored = [(_score(item, order, embeddings), item) for item in found]
@@ -114,16 +119,29 @@ class _Parser:
             if not self._took(","):
                 return fields
 
-    def _conditions(self) -> Iterable[tuple[str, list[Any]]]:
+    def _conditions(self) -> Iterable[Condition]:
         while True:
-            path = self._path()
-            if self._took("="):
-                yield path, [self._value()]
-            else:
-                self._need("IN")
-                yield path, self._listed("(", ")")
+            yield self._condition()
             if not self._took("AND"):
                 return
+
+    def _condition(self) -> Condition:
+        if self._took("STARTSWITH"):
+            self._need("(")
+            path = self._path()
+            self._need(",")
+            prefix = self._value()
+            self._need(")")
+            if not isinstance(prefix, str):
+                raise ValueError("STARTSWITH takes two texts")
+            return Condition(path, partial(_begins, prefix))
+        path = self._path()
+        if self._took("="):
+            wanted = [self._value()]
+        else:
+            self._need("IN")
+            wanted = self._listed("(", ")")
+        return Condition(path, partial(_one_of, wanted))
 
     def _nearness(self) -> Nearness:
         self._need("VECTORDISTANCE")
@@ -226,6 +244,10 @@ def _value(item: Item, what: str | Nearness, embeddings: Mapping[str, Embedding]
     return _MISSING if score is None else score
 
 
-def _one_of(value: Any, wanted: list[Any]) -> bool:
+def _begins(prefix: str, value: object) -> bool:
+    return isinstance(value, str) and value.startswith(prefix)
+
+
+def _one_of(wanted: list[Any], value: object) -> bool:
     """Equality of JSON: true is not 1."""
     return any(value == one and is_number(value) == is_number(one) for one in wanted)

@@ -33,7 +33,6 @@ SUBSCRIPTIONS: Final = {
 }
 """By the type of the topic."""
 SYSTEM_TOPIC: Final = "eventgrid:SystemTopic"
-BLOB_CREATED: Final = "Microsoft.Storage.BlobCreated"
 RETENTION_S: Final = 7 * 86_400
 MAX_BYTES: Final = 1024 * 1024
 _REQUIRED: Final = ("id", "source", "type", "specversion")
@@ -56,7 +55,7 @@ class EventGrid:
         self._held: list[tuple[str, Mapping[str, Any]]] | None = None
         self._lock = threading.Lock()
         self._stopped = threading.Event()
-        blobs.told.append(self._blob_created)
+        blobs.told.append(self.tell)
 
     def routes(self) -> AdminRoutes:
         """Hold what resources tell of themselves from now on; deliver it in a random order, a share twice."""
@@ -119,9 +118,6 @@ class EventGrid:
                         held.append((topic.id, event))
                 if held is None:
                     self._take(topic, event)
-
-    def _blob_created(self, account: Resource, subject: str, data: Mapping[str, Any]) -> None:
-        self.tell(account, BLOB_CREATED, subject, data)
 
     def _hold(self, call: AdminCall) -> dict[str, Any]:
         del call

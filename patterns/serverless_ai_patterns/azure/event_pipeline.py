@@ -62,17 +62,22 @@ def environment(
         schedule=ncrontab(schedule) if schedule else "",
         schedule_message=settings.sources.schedule_message if schedule else "",
     )
+    longest_s = settings.function.timeout_s + settings.batching.wait_s
     return {
         **to_env(handler_config(settings, places, served)),
         **azure_settings(edge, client_id),
-        f"{_HOST}functionTimeout": _span(settings.function.timeout_s + settings.batching.wait_s),
-        f"{_HOST}extensions__queues__maxDequeueCount": str(max_deliveries(settings)),
+        **queue_host(longest_s, settings.function.max_attempts),
     }
 
 
-def max_deliveries(settings: EventPipelineSettings) -> int:
-    """After so many the host itself gives a message up: later than the handler, which says why."""
-    return settings.function.max_attempts + SPARE_DELIVERIES
+def queue_host(longest_s: int, max_attempts: int) -> dict[str, str]:
+    """What the host of a function that works on a queue is told: how long an invocation may take, and after
+    how many deliveries it gives a message up itself: later than the handler, which says why.
+    """
+    return {
+        f"{_HOST}functionTimeout": _span(longest_s),
+        f"{_HOST}extensions__queues__maxDequeueCount": str(max_attempts + SPARE_DELIVERIES),
+    }
 
 
 def instances(settings: EventPipelineSettings) -> int:
@@ -94,9 +99,14 @@ def uploads_filter(uploads: Uploads) -> EventFilter:
     return EventFilter(
         (BLOB_CREATED,),
         tuple(conditions),
-        begins_with=f"/blobServices/default/containers/{UPLOADS}/blobs/{uploads.prefix}",
+        begins_with=blobs_of(UPLOADS, uploads.prefix),
         ends_with=uploads.suffixes[0] if len(uploads.suffixes) == 1 else "",
     )
+
+
+def blobs_of(container: str, prefix: str = "") -> str:
+    """How the subjects of events of its blobs begin."""
+    return f"/blobServices/default/containers/{container}/blobs/{prefix}"
 
 
 def topic_filter(attributes: Mapping[str, Any]) -> EventFilter:

@@ -9,6 +9,8 @@ from serverless_ai_patterns.azure.flex import INSTANCES
 from serverless_ai_patterns.azure.schedule import ncrontab
 from serverless_ai_patterns.function_llm import FunctionLlmSettings
 from serverless_ai_patterns.function_llm.handler import handler_config
+from serverless_ai_patterns.function_llm.settings import Throttle
+from serverless_ai_patterns.function_settings import FunctionSettings
 from serverless_ai_runtime.config import AzureEdgeConfig, azure_settings, to_env
 
 CONCURRENCY: Final = 16
@@ -55,13 +57,17 @@ def takes_events(settings: FunctionLlmSettings) -> bool:
 
 
 def instances(settings: FunctionLlmSettings) -> int:
+    """Most instances."""
+    return http_instances(settings.function, settings.throttle)
+
+
+def http_instances(function: FunctionSettings, throttle: Throttle) -> int:
     """Most instances: as set, or as many as what one rate limit lets through can keep busy.
 
     Each instance holds the rate limit by itself, so that a bound on instances is one on the whole endpoint.
     """
-    if settings.function.max_concurrency is not None:
-        return settings.function.max_concurrency
-    throttle = settings.throttle
-    in_flight = throttle.burst + throttle.requests_per_second * settings.function.timeout_s
+    if function.max_concurrency is not None:
+        return function.max_concurrency
+    in_flight = throttle.burst + throttle.requests_per_second * function.timeout_s
     least, most = INSTANCES
     return min(most, max(least, -(-in_flight // CONCURRENCY)))

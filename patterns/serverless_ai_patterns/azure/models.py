@@ -14,6 +14,11 @@ _LIST: Final = (
 )
 
 
+_EMBEDDINGS: Final = (
+    f"{_LIST}; GlobalStandard; dimensions: OpenAI's model page; the end of life was not found on 2026-11-27"
+)
+
+
 class Row(NamedTuple):
     name: str
     version: str
@@ -27,6 +32,8 @@ class Row(NamedTuple):
     format: str = "OpenAI"
     """Who publishes it, as the deployment's `format` has it."""
     source: str = _LIST
+    dimension: int = 0
+    """Numbers in a vector, by default; 0 = the model makes no vectors."""
 
 
 ROWS: Final[Mapping[str, Row]] = {
@@ -43,10 +50,17 @@ ROWS: Final[Mapping[str, Row]] = {
     "gpt-4.1-mini": Row("GPT-4.1 mini", "2025-04-14", 0.4, 1.6, "2027-04-14", 50),
     "gpt-4.1-nano": Row("GPT-4.1 nano", "2025-04-14", 0.1, 0.4, "2027-04-14", 100),
     "o4-mini": Row("o4-mini", "2025-04-16", 1.1, 4.4, "2026-11-19", 50),
+    "text-embedding-3-small": Row(
+        "text-embedding-3-small", "1", 0.022, 0.0, None, 120, source=_EMBEDDINGS, dimension=1536
+    ),
+    "text-embedding-3-large": Row(
+        "text-embedding-3-large", "1", 0.143, 0.0, None, 120, source=_EMBEDDINGS, dimension=3072
+    ),
 }
 
 ALIASES: Final[Mapping[str, str]] = {
     # Neither of them thinks before it answers unless it is told to: all of `max_output_tokens` is the answer.
     "small": "gpt-5.4-nano",
     "large": "gpt-5.4",
+    "embed": "text-embedding-3-small",
 }

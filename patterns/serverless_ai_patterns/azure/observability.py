@@ -71,33 +71,13 @@ _THROTTLES: Final = MetricAlert(
 
 def log_alerts(*, timeout_s: int, events: bool) -> list[LogAlert]:
     """Of Function + LLM: errors and slowness, and dead letters where `events` can become some."""
-    found = [
-        _ERRORS,
-        LogAlert(
-            name="Duration",
-            description=f"p95 above {DURATION_SHARE:.0%} of the {timeout_s} s timeout for 15 minutes",
-            query="requests | summarize p95 = percentile(duration, 95) "
-            f"| where p95 > {timeout_s * 1000 * DURATION_SHARE:g}",
-            severity=WARNING,
-        ),
-    ]
+    found = [_ERRORS, _slow("requests", timeout_s)]
     return [*found, _dead_letters("tobool(line.dead_letter)", "An event")] if events else found
 
 
 def metric_alerts(*, tokens_per_hour: int, topic: bool) -> list[MetricAlert]:
     """Of Function + LLM: throttles of the model, spending, and undelivered events where there is a topic."""
-    found = [
-        _THROTTLES,
-        MetricAlert(
-            name="Tokens",
-            description=f"More than {tokens_per_hour} tokens (in + out) in an hour",
-            of="model",
-            namespace=_MODEL,
-            metric="TokenTransaction",
-            threshold=tokens_per_hour,
-            window=HOUR,
-        ),
-    ]
+    found = [_THROTTLES, _tokens(tokens_per_hour)]
     return [*found, _undelivered("topic", "events", _TOPIC)] if topic else found
 
 
@@ -110,6 +90,42 @@ def pipeline_metric_alerts(*, model: bool, uploads: bool) -> list[MetricAlert]:
     """Of the event pipeline: throttles where it has a model, undelivered events where it takes uploads."""
     throttles = [_THROTTLES] if model else []
     return [*throttles, *([_undelivered("uploads", "uploads", _SYSTEM_TOPIC)] if uploads else [])]
+
+
+def rag_log_alerts(*, timeout_s: int) -> list[LogAlert]:
+    """Of RAG: errors of both functions, slow answers, and dead letters."""
+    return [
+        _ERRORS,
+        _slow("requests | where name in ('ask', 'search')", timeout_s),
+        _dead_letters("isnotempty(line.dead_letter)", "A document"),
+    ]
+
+
+def rag_metric_alerts(*, tokens_per_hour: int) -> list[MetricAlert]:
+    """Of RAG: throttles of its models, spending, and undelivered events of documents."""
+    return [_THROTTLES, _tokens(tokens_per_hour), _undelivered("uploads", "documents", _SYSTEM_TOPIC)]
+
+
+def _slow(requests: str, timeout_s: int) -> LogAlert:
+    return LogAlert(
+        name="Duration",
+        description=f"p95 above {DURATION_SHARE:.0%} of the {timeout_s} s timeout for 15 minutes",
+        query=f"{requests} | summarize p95 = percentile(duration, 95) "
+        f"| where p95 > {timeout_s * 1000 * DURATION_SHARE:g}",
+        severity=WARNING,
+    )
+
+
+def _tokens(per_hour: int) -> MetricAlert:
+    return MetricAlert(
+        name="Tokens",
+        description=f"More than {per_hour} tokens (in + out) in an hour",
+        of="model",
+        namespace=_MODEL,
+        metric="TokenTransaction",
+        threshold=per_hour,
+        window=HOUR,
+    )
 
 
 def _dead_letters(condition: str, what: str) -> LogAlert:
@@ -173,6 +189,7 @@ EVENT_PIPELINE_CHARTS: Final = (
     _TOKENS,
     _COLD_STARTS,
 )
+RAG_CHARTS: Final = (*FUNCTION_LLM_CHARTS, *EVENT_PIPELINE_CHARTS[:2])
 Charts = tuple[tuple[str, str], ...]
 """Titles and queries."""
 

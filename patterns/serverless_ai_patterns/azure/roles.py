@@ -10,7 +10,7 @@ import re
 import uuid
 from typing import Final, NamedTuple
 
-from serverless_ai_runtime.adapters.azure import ai, blobs, cosmos, foundry, queue, topics
+from serverless_ai_runtime.adapters.azure import ai, blobs, cosmos, cosmos_vectors, foundry, queue, topics
 
 _SUBSCRIPTION: Final = re.compile(r"/subscriptions/([^/]+)/", re.IGNORECASE)
 
@@ -57,7 +57,7 @@ SEND_EVENTS: Final = Role(
 CALL_MODEL: Final = Role(
     foundry.ROLE,
     "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd",
-    "Chat completions of the account's deployments",
+    "Chat completions and embeddings of the account's deployments",
 )
 USE_AI: Final = Role(
     ai.ROLE,
@@ -83,7 +83,13 @@ USE_KEY: Final = Role(
 USE_RECORDS: Final = Role(
     cosmos.DATA_ROLE,
     "00000000-0000-0000-0000-000000000002",
-    "Records are read and written; not a role of Azure RBAC but of each Cosmos DB account's own data plane",
+    "Records and vectors are read and written; of each Cosmos DB account's own data plane, not of Azure RBAC",
+)
+
+SEARCH_VECTORS: Final = Role(
+    cosmos_vectors.READ_ROLE,
+    "00000000-0000-0000-0000-000000000001",
+    "Vectors are searched; of the data plane, as `USE_RECORDS`",
 )
 
 

@@ -11,7 +11,8 @@ from serverless_ai_pulumi.azure._gateway import Gateway
 from serverless_ai_pulumi.azure._store import StateContainer
 from serverless_ai_pulumi.azure.event_pipeline import EventPipeline
 from serverless_ai_pulumi.azure.function_llm import FunctionLlm
+from serverless_ai_pulumi.azure.rag import Rag
 
 del _pulumi_azure_native
 
-__all__ = ["EventPipeline", "FunctionLlm", "Gateway", "StateContainer"]
+__all__ = ["EventPipeline", "FunctionLlm", "Gateway", "Rag", "StateContainer"]

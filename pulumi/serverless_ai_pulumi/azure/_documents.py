@@ -1,4 +1,4 @@
-"""Where documents are: an account of its own for uploads and results, apart from the host's."""
+"""Where documents are: an account of its own for them, apart from the host's."""
 
 from __future__ import annotations
 
@@ -47,6 +47,27 @@ def documents(
     encryption: Encryption | None,
     opts: pulumi.ResourceOptions,
 ) -> Documents:
+    """Uploads and results in one account, as `documents_account` makes it."""
+    account = documents_account(name, place, force_destroy=force_destroy, encryption=encryption, opts=opts)
+    results = container(f"{name}-results", RESULTS, place, account, opts=opts)
+    if keep_days:
+        _expiry(f"{name}-expiry", place, account, f"{RESULTS}/{results_prefix}", keep_days, opts=opts)
+    return Documents(
+        account=account,
+        uploads=container(f"{name}-uploads", UPLOADS, place, account, opts=opts) if uploads else None,
+        results=results,
+        undelivered=container(f"{name}-undelivered", events.UNDELIVERED, place, account, opts=opts),
+    )
+
+
+def documents_account(
+    name: str,
+    place: Place,
+    *,
+    force_destroy: bool,
+    encryption: Encryption | None,
+    opts: pulumi.ResourceOptions,
+) -> storage.StorageAccount:
     """Deleted blobs can be had back for 14 days. The account cannot be deleted unless `force_destroy`."""
     kept = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(protect=not force_destroy))
     account = storage_account(name, place, use="docs", encryption=encryption, opts=kept)
@@ -60,15 +81,7 @@ def documents(
         container_delete_retention_policy=days,
         opts=opts,
     )
-    results = container(f"{name}-results", RESULTS, place, account, opts=opts)
-    if keep_days:
-        _expiry(f"{name}-expiry", place, account, f"{RESULTS}/{results_prefix}", keep_days, opts=opts)
-    return Documents(
-        account=account,
-        uploads=container(f"{name}-uploads", UPLOADS, place, account, opts=opts) if uploads else None,
-        results=results,
-        undelivered=container(f"{name}-undelivered", events.UNDELIVERED, place, account, opts=opts),
-    )
+    return account
 
 
 def _expiry(

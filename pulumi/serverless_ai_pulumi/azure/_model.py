@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -50,7 +51,7 @@ def foundry(
     account = ai_account(name, place, encryption=encryption, opts=opts)
     rules = guardrail(f"{name}-guardrail", place, account, opts=opts) if guarded else None
     served = _deployment(
-        f"{name}-deployment", place, account, model, capacity=capacity, guardrail=rules, opts=opts
+        f"{name}-deployment", DEPLOYMENT, place, account, model, capacity=capacity, guardrail=rules, opts=opts
     )
     project = cognitiveservices.Project(
         f"{name}-project",
@@ -61,6 +62,25 @@ def foundry(
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[served])),
     )
     return ModelParts(account, rules, served, project)
+
+
+def further(
+    name: str,
+    place: Place,
+    parts: ModelParts,
+    models: Mapping[str, AzureModel],
+    *,
+    opts: pulumi.ResourceOptions,
+) -> dict[str, cognitiveservices.Deployment]:
+    """More models of the same account by the names of their deployments, made one after the other."""
+    made: dict[str, cognitiveservices.Deployment] = {}
+    before: pulumi.Resource = parts.project
+    for deployment, model in models.items():
+        waits = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[before]))
+        before = made[deployment] = _deployment(
+            f"{name}-{deployment}", deployment, place, parts.account, model, opts=waits
+        )
+    return made
 
 
 def ai_account(
@@ -92,12 +112,13 @@ def ai_account(
 
 def _deployment(
     name: str,
+    deployment: str,
     place: Place,
     account: cognitiveservices.Account,
     model: AzureModel,
     *,
-    capacity: int | None,
-    guardrail: cognitiveservices.RaiPolicy | None,
+    capacity: int | None = None,
+    guardrail: cognitiveservices.RaiPolicy | None = None,
     opts: pulumi.ResourceOptions,
 ) -> cognitiveservices.Deployment:
     """Exactly this version of the model: it changes with the program and not by itself."""
@@ -105,7 +126,7 @@ def _deployment(
         name,
         resource_group_name=place.group,
         account_name=account.name,
-        deployment_name=DEPLOYMENT,
+        deployment_name=deployment,
         sku=cognitiveservices.SkuArgs(name=model.sku, capacity=capacity or model.capacity),
         properties=cognitiveservices.DeploymentPropertiesArgs(
             model=cognitiveservices.DeploymentModelArgs(

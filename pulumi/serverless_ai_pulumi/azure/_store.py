@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +10,7 @@ import pulumi
 from pulumi_azure_native import cosmosdb
 
 from serverless_ai_patterns.azure import roles
+from serverless_ai_patterns.azure.roles import Role
 from serverless_ai_pulumi.azure._key import Encryption, after
 from serverless_ai_pulumi.azure._place import Place, part_of
 from serverless_ai_runtime.adapters.azure.cosmos import CONSISTENCY, DEFAULT_TTL, KEY
@@ -27,16 +29,7 @@ class StateContainer:
     @property
     def url(self) -> pulumi.Output[str]:
         """The container as the data plane's REST API names it."""
-        return pulumi.Output.all(self.account.document_endpoint, self.container.id).apply(
-            lambda made: f"{_without_port(made[0])}/{_path(made[1])}"
-        )
-
-    @property
-    def scope(self) -> pulumi.Output[str]:
-        """The container as a role assignment of the data plane names it."""
-        return pulumi.Output.all(self.account.id, self.container.id).apply(
-            lambda made: f"{made[0]}/{_path(made[1])}"
-        )
+        return container_url(self.account, self.container)
 
 
 def state_container(
@@ -44,11 +37,15 @@ def state_container(
     place: Place,
     location: pulumi.Input[str],
     *,
+    capabilities: Sequence[str] = (),
     encryption: Encryption | None,
     opts: pulumi.ResourceOptions,
 ) -> StateContainer:
-    """Serverless, no keys, records expire, restorable to any second of 7 days; removed with the stack."""
-    account = _account(name, place, location, encryption, opts)
+    """Serverless, no keys, records expire, restorable to any second of 7 days; removed with the stack.
+
+    `capabilities`: more of the account's, for other containers in it.
+    """
+    account = _account(name, place, location, capabilities=capabilities, encryption=encryption, opts=opts)
     container = _container(name, place, account, opts)
     return StateContainer(account=account, container=container)
 
@@ -57,6 +54,8 @@ def _account(
     name: str,
     place: Place,
     location: pulumi.Input[str],
+    *,
+    capabilities: Sequence[str],
     encryption: Encryption | None,
     opts: pulumi.ResourceOptions,
 ) -> cosmosdb.DatabaseAccount:
@@ -67,7 +66,7 @@ def _account(
         kind=cosmosdb.DatabaseAccountKind.GLOBAL_DOCUMENT_DB,
         database_account_offer_type=cosmosdb.DatabaseAccountOfferType.STANDARD,
         locations=[cosmosdb.LocationArgs(location_name=location, failover_priority=0)],
-        capabilities=[cosmosdb.CapabilityArgs(name="EnableServerless")],
+        capabilities=[cosmosdb.CapabilityArgs(name=one) for one in ("EnableServerless", *capabilities)],
         consistency_policy=cosmosdb.ConsistencyPolicyArgs(
             default_consistency_level=cosmosdb.DefaultConsistencyLevel(CONSISTENCY)
         ),
@@ -90,14 +89,7 @@ def _account(
 def _container(
     name: str, place: Place, account: cosmosdb.DatabaseAccount, opts: pulumi.ResourceOptions
 ) -> cosmosdb.SqlResourceSqlContainer:
-    database = cosmosdb.SqlResourceSqlDatabase(
-        f"{name}-database",
-        resource_group_name=place.group,
-        account_name=account.name,
-        database_name=DATABASE,
-        resource=cosmosdb.SqlDatabaseResourceArgs(id=DATABASE),
-        opts=opts,
-    )
+    database = sql_database(f"{name}-database", DATABASE, place, account, opts=opts)
     return cosmosdb.SqlResourceSqlContainer(
         f"{name}-container",
         resource_group_name=place.group,
@@ -121,6 +113,24 @@ def _container(
     )
 
 
+def sql_database(
+    name: str,
+    database_name: str,
+    place: Place,
+    account: cosmosdb.DatabaseAccount,
+    *,
+    opts: pulumi.ResourceOptions,
+) -> cosmosdb.SqlResourceSqlDatabase:
+    return cosmosdb.SqlResourceSqlDatabase(
+        name,
+        resource_group_name=place.group,
+        account_name=account.name,
+        database_name=database_name,
+        resource=cosmosdb.SqlDatabaseResourceArgs(id=database_name),
+        opts=opts,
+    )
+
+
 def use_records(
     name: str,
     state: StateContainer,
@@ -129,18 +139,40 @@ def use_records(
     opts: pulumi.ResourceOptions,
 ) -> cosmosdb.SqlResourceSqlRoleAssignment:
     """Let an identity read and write the records of `state`, and of no other container."""
-    role = roles.USE_RECORDS
+    return use_container(name, roles.USE_RECORDS, state.account, state.container, principal_id, opts=opts)
+
+
+def use_container(
+    name: str,
+    role: Role,
+    account: cosmosdb.DatabaseAccount,
+    container: cosmosdb.SqlResourceSqlContainer,
+    principal_id: pulumi.Output[str],
+    *,
+    opts: pulumi.ResourceOptions,
+) -> cosmosdb.SqlResourceSqlRoleAssignment:
+    """Let an identity do what `role`, one of the data plane's, says with one container."""
+    scope = pulumi.Output.all(account.id, container.id).apply(lambda made: f"{made[0]}/{_path(made[1])}")
     return cosmosdb.SqlResourceSqlRoleAssignment(
         name,
-        resource_group_name=state.account.id.apply(lambda id_: part_of(id_, "resourceGroups")),
-        account_name=state.account.name,
+        resource_group_name=account.id.apply(lambda id_: part_of(id_, "resourceGroups")),
+        account_name=account.name,
         principal_id=principal_id,
-        role_assignment_id=pulumi.Output.all(state.scope, principal_id).apply(
+        role_assignment_id=pulumi.Output.all(scope, principal_id).apply(
             lambda made: roles.assignment_name(made[0], made[1], role.id)
         ),
-        role_definition_id=state.account.id.apply(lambda id_: f"{id_}/sqlRoleDefinitions/{role.id}"),
-        scope=state.scope,
+        role_definition_id=account.id.apply(lambda id_: f"{id_}/sqlRoleDefinitions/{role.id}"),
+        scope=scope,
         opts=opts,
+    )
+
+
+def container_url(
+    account: cosmosdb.DatabaseAccount, container: cosmosdb.SqlResourceSqlContainer
+) -> pulumi.Output[str]:
+    """A container as the data plane's REST API names it."""
+    return pulumi.Output.all(account.document_endpoint, container.id).apply(
+        lambda made: f"{_without_port(made[0])}/{_path(made[1])}"
     )
 
 

@@ -39,7 +39,25 @@ EVENT_PIPELINE: Final[Exports] = {
     "schedule_name": ("schedule_name", None),
     "dashboard_name": ("dashboard", "display_name"),
 }
-EXPORTS: Final[Mapping[str, Exports]] = {"FunctionLlm": FUNCTION_LLM, "EventPipeline": EVENT_PIPELINE}
+RAG: Final[Exports] = {
+    "endpoint": ("endpoint", None),
+    "documents": ("documents_url", None),
+    "queue": ("queue_url", None),
+    "dead_letters": ("dead_letters_url", None),
+    "resource_group_name": ("resource_group", "name"),
+    "function_name": ("function", "name"),
+    "ingest_function_name": ("ingest_function", "name"),
+    "identity_name": ("identity", "name"),
+    "ingest_identity_name": ("ingest_identity", "name"),
+    "log_group_name": ("workspace", "name"),
+    "table_name": ("container", "name"),
+    "dashboard_name": ("dashboard", "display_name"),
+}
+EXPORTS: Final[Mapping[str, Exports]] = {
+    "FunctionLlm": FUNCTION_LLM,
+    "EventPipeline": EVENT_PIPELINE,
+    "Rag": RAG,
+}
 """Class of the component -> its exports."""
 
 

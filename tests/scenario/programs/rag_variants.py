@@ -8,6 +8,7 @@ from serverless_ai_patterns.rag import Answers, Endpoint, Ingestion, RagSettings
 from serverless_ai_patterns.rag.stores import (
     AlloyDb,
     Aurora,
+    Cosmos,
     Firestore,
     S3Vectors,
     VectorStore,
@@ -15,7 +16,13 @@ from serverless_ai_patterns.rag.stores import (
     key_of,
 )
 
-OFFERED: dict[str, tuple[type[VectorStore], ...]] = {"aws": (S3Vectors, Aurora), "gcp": (Firestore, AlloyDb)}
+OFFERED: dict[str, tuple[type[VectorStore], ...]] = {
+    "aws": (S3Vectors, Aurora),
+    "azure": (Cosmos,),
+    "gcp": (Firestore, AlloyDb),
+}
+VECTORS_ONLY = (Cosmos,)
+"""Stores whose full-text search is not built yet."""
 INGESTION = Ingestion(
     chunk_chars=400,
     overlap_chars=0,
@@ -33,7 +40,8 @@ def rag_variants(cloud: str, issuer: str, chosen: str = "") -> dict[str, RagSett
     variants = {"main": RagSettings(ingestion=INGESTION, endpoint=Endpoint(throttle=THROTTLE))}
     for kind in OFFERED[cloud]:
         store = kind()
-        search = "hybrid" if has_keywords(store) else "vector"
+        hybrid = has_keywords(store) and not isinstance(store, VECTORS_ONLY)
+        search = "hybrid" if hybrid else "vector"
         variants[key_of(store)] = RagSettings(
             store=store,
             ingestion=INGESTION,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlencode
 
 from serverless_ai_runtime.adapters.azure.service import http_date
 from serverless_ai_runtime.adapters.service import Service
@@ -98,6 +98,22 @@ class BlobObjects:
                 raise VersionConflict(ref.key) from None
             raise
 
+    def keys(self, container: str, after: str, most: int, deadline: Deadline) -> tuple[list[str], str]:
+        """`after` is a marker that the service gave. Keys come in their order."""
+        from xml.etree import ElementTree  # only for repairs
+
+        query = {"restype": "container", "comp": "list", "maxresults": str(most)}
+        if after:
+            query["marker"] = after
+        path = f"/{container}?{urlencode(query, quote_via=quote, safe='')}"
+        response = self._service.call("ListBlobs", "GET", path, deadline, headers=self._common)
+        try:
+            listed = ElementTree.fromstring(response.body)  # noqa: S314 - of the service, over TLS
+        except ElementTree.ParseError:
+            raise self._service.malformed("ListBlobs", "the body is not a list of blobs") from None
+        names = listed.iterfind("Blobs/Blob/Name")
+        return [_text(name.text, name.get("Encoded")) for name in names], listed.findtext("NextMarker") or ""
+
     def _common(self) -> dict[str, str]:
         return {"x-ms-version": API_VERSION, "x-ms-date": http_date(self._service.cloud.world.now())}
 
@@ -105,6 +121,11 @@ class BlobObjects:
 def _path(ref: ObjectRef) -> str:
     """Of a blob, percent-encoded."""
     return f"/{ref.container}/{quote(ref.key, safe='/-_.~')}"
+
+
+def _text(written: str | None, encoded: str | None) -> str:
+    """A name as XML has it: percent-encoded where it holds what XML does not take."""
+    return unquote(written or "") if encoded == "true" else written or ""
 
 
 def _quoted(etag: str) -> str:

@@ -77,7 +77,7 @@ class CosmosStore:
         if item is None or self._past(item.expires_at):
             return None
         try:
-            return Record(json.loads(item.fields[_VALUE]), _version(item.etag, item.expires_at))
+            return record_of(item.fields, item.etag)
         except (KeyError, TypeError, ValueError):
             raise self._service.malformed(_READ, f"item {key} is not a record of ours") from None
 
@@ -142,7 +142,7 @@ class CosmosStore:
             raise
         fields = self._service.parsed(_READ, response)
         try:
-            return _Item(fields, response.headers["etag"], int(fields.get(_EXPIRES, 0)))
+            return _Item(fields, response.headers["etag"], expiry_of(fields))
         except (KeyError, TypeError, ValueError):
             raise self._service.malformed(_READ, f"item {item} has no etag or no end") from None
 
@@ -246,6 +246,16 @@ def _bytes(character: str) -> bytes:
 
 def _version(etag: str, expires_at: int) -> str:
     return f"{expires_at} {etag}"
+
+
+def record_of(item: Mapping[str, Any], etag: str) -> Record:
+    """Raises `KeyError`, `TypeError` or `ValueError` for an item that is no record."""
+    return Record(json.loads(item[_VALUE]), _version(etag, expiry_of(item)))
+
+
+def expiry_of(item: Mapping[str, Any]) -> int:
+    """When the item ends; 0 = never. Raises as `record_of`."""
+    return int(item.get(_EXPIRES, 0))
 
 
 def _missing(error: Refused) -> bool:

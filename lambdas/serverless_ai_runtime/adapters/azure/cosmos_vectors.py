@@ -47,10 +47,8 @@ MOST_BYTES: Final = 2 * 1024 * 1024 - 4096
 
 _SEARCH, _FIND, _UPSERT, _DELETE = "SearchItems", "FindItems", "UpsertItems", "DeleteItems"
 _FIELDS: Final = "c.entry, c.document, c.text, c.heading"
-_NEAREST: Final = (
-    f"SELECT TOP @most {_FIELDS}, VectorDistance(c.{VECTOR}, @vector) AS score FROM c "  # noqa: S608
-    f"ORDER BY VectorDistance(c.{VECTOR}, @vector)"
-)
+_SCORED: Final = f"SELECT TOP @most {_FIELDS}, VectorDistance(c.{VECTOR}, @vector) AS score FROM c "  # noqa: S608
+_NEAREST: Final = f"ORDER BY VectorDistance(c.{VECTOR}, @vector)"
 _FAILED_DEPENDENCY: Final = 424
 """Of an operation that was undone because another one of its batch failed."""
 _MOST_TRIES: Final = 3
@@ -78,11 +76,21 @@ class CosmosVectors:
         for start in range(0, len(names), MOST_OPERATIONS):
             self._delete(names[start : start + MOST_OPERATIONS], deadline)
 
-    def search(self, vector: Sequence[float], most: int, access: Access, deadline: Deadline) -> list[Hit]:
+    def search(
+        self,
+        vector: Sequence[float],
+        most: int,
+        access: Access,
+        deadline: Deadline,
+        documents: Sequence[str] = (),
+    ) -> list[Hit]:
         self._check(_SEARCH, vector)
         parameters = {"@most": most, "@vector": _numbers(vector)}
-        tenant = digest(access.tenant)
-        found = [self._hit(one) for one in self._query(_SEARCH, _NEAREST, parameters, tenant, deadline)]
+        wanted = {f"@document{number}": document for number, document in enumerate(documents)}
+        narrowed = f"WHERE c.document IN ({', '.join(wanted)}) " if wanted else ""
+        query, tenant = _SCORED + narrowed + _NEAREST, digest(access.tenant)
+        pages = self._query(_SEARCH, query, parameters | wanted, tenant, deadline)
+        found = [self._hit(one) for one in pages]
         # The pages of a vector search come each in its own order.
         return sorted(found, key=lambda hit: -hit.score)[:most]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from serverless_ai_runtime.adapters.azure.queue import StorageQueue
     from serverless_ai_runtime.config_event_pipeline import EventPipelineConfig
     from serverless_ai_runtime.core.event_pipeline.ports import AiService, DeadLetters
-    from serverless_ai_runtime.core.objects import ObjectStore
+    from serverless_ai_runtime.core.objects import ListableStore
 
 ATTEMPT_S = 3.0
 """Patience with one attempt at a store or a queue: they answer in milliseconds. A model gets all there is."""
@@ -31,23 +31,21 @@ class AzureAdapters:
         self._azure = azure(http, world, Tokens(http, world, lambda: config.azure(env)))
 
     def chat_model(self, settings: config.ModelSettings) -> ChatModel:
-        from serverless_ai_runtime.adapters.azure.foundry import RESOURCE, FoundryChat
+        from serverless_ai_runtime.adapters.azure.foundry import FoundryChat
 
-        url = config.service_url("model_endpoint", settings.model_endpoint)
-        return FoundryChat(Service(self._azure, "Foundry", url, RESOURCE), settings.model)
+        return FoundryChat(self.foundry("model_endpoint", settings.model_endpoint), settings.model)
 
     def store(self, name: str) -> KeyValueStore:
-        from serverless_ai_runtime.adapters.azure.cosmos import RESOURCE, CosmosStore, authorization
+        from serverless_ai_runtime.adapters.azure.cosmos import CosmosStore
 
-        url = config.service_url("store", name)
-        return CosmosStore(Service(self._azure, "CosmosDB", url, RESOURCE, ATTEMPT_S, authorization))
+        return CosmosStore(self.cosmos("store", name))
 
     def publisher(self, destination: str) -> Publisher:
         from serverless_ai_runtime.adapters.azure.queue import QueuePublisher
 
         return QueuePublisher(self._queue("destination", destination))
 
-    def objects(self, settings: config.WorkPlaces) -> ObjectStore:
+    def objects(self, settings: config.WorkPlaces) -> ListableStore:
         from serverless_ai_runtime.adapters.azure.blobs import RESOURCE, BlobObjects
 
         url = config.service_url("objects", settings.objects)
@@ -75,6 +73,19 @@ class AzureAdapters:
         from serverless_ai_runtime.adapters.azure.queue import StorageQueue
 
         return StorageQueue(self._queue("queue", settings.queue))
+
+    def foundry(self, field: str, url: str) -> Service:
+        """An account's v1 API; `field`: of the configuration that names its URL."""
+        from serverless_ai_runtime.adapters.azure.foundry import RESOURCE
+
+        return Service(self._azure, "Foundry", config.service_url(field, url), RESOURCE)
+
+    def cosmos(self, field: str, url: str) -> Service:
+        """A container of Cosmos DB."""
+        from serverless_ai_runtime.adapters.azure.cosmos import RESOURCE, authorization
+
+        checked = config.service_url(field, url)
+        return Service(self._azure, "CosmosDB", checked, RESOURCE, ATTEMPT_S, authorization)
 
     def _queue(self, field: str, url: str) -> Service:
         from serverless_ai_runtime.adapters.azure.queue import RESOURCE
