@@ -1,4 +1,4 @@
-"""Documents are answered from: Cloud Storage -> Eventarc -> function -> Firestore; an endpoint asks Gemini."""
+"""Answers from documents: Storage -> Eventarc -> Pub/Sub -> function -> Firestore; Gemini answers."""
 
 import pulumi
 

@@ -21,7 +21,7 @@ FERRY = "When does the first ferry to Gull Island leave?"
 QUESTIONS = {
     FERRY: ("leaves at 07:15", "timetable.html", ["section Gull Island"]),
     "What must dogs be kept on?": ("on a leash", "house-rules.md", ["section Dogs"]),
-    "What does winter storage ashore cost?": ("three hundred and forty", "dues.docx", ["section Winter storage"]),
+    "What does winter storage cost?": ("three hundred and forty", "dues.docx", ["section Winter storage"]),
     "When does the swing bridge open?": ("VHF channel 12", "notice-14.pdf", ["page 2"]),
     "In which year was the lighthouse built?": ("built in 1871", "lighthouse.txt", []),
 }  # fmt: skip
