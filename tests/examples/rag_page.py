@@ -122,10 +122,10 @@ def gcloud(folder: Path) -> Path:
 
 
 @contextmanager
-def serving(endpoint: str, path: Path) -> Iterator[str]:
-    """The address of the page, with `path` as PATH."""
+def serving(endpoint: str, *path: Path) -> Iterator[str]:
+    """The address of the page, with these folders as PATH."""
     command = [sys.executable, str(EXAMPLE / "serve.py"), "--endpoint", endpoint, "--port", "0"]
-    env = {**os.environ, "PATH": str(path)}
+    env = {**os.environ, "PATH": os.pathsep.join(map(str, path))}
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         line = process.stdout.readline()

@@ -30,6 +30,11 @@ def download(cloud: RunningCloud, bucket: str, name: str) -> tuple[int, bytes]:
     return _storage(cloud, "GET", f"/storage/v1/b/{bucket}/o/{quote(name, safe='')}?alt=media")
 
 
+def delete(cloud: RunningCloud, bucket: str, name: str) -> tuple[int, bytes]:
+    """Delete an object as whoever deploys: status and answer."""
+    return _storage(cloud, "DELETE", f"/storage/v1/b/{bucket}/o/{quote(name, safe='')}")
+
+
 def _storage(cloud: RunningCloud, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", cloud.port, timeout=30)
     try:
