@@ -80,7 +80,9 @@ def bm25(asked: Sequence[str], texts: Sequence[Counter[str]]) -> list[float]:
         for word in set(asked)
         for having in [sum(word in text for text in texts)]
     }
-    return [sum(rarity[word] * _weight(text[word], text.total() / average) for word in rarity) for text in texts]
+    return [
+        sum(rarity[word] * _weight(text[word], text.total() / average) for word in rarity) for text in texts
+    ]
 
 
 def _weight(count: int, length: float) -> float:

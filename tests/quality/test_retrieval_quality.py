@@ -5,7 +5,8 @@ A store that is to be measured is a row in `STORES`, and rows in `gates.tsv`: wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 
 import pytest
@@ -50,7 +51,7 @@ class LocalEmbedder:
 
     model, dimension, batch = "local", 1024, 64
 
-    def embed(self, texts: list[str], deadline: Deadline) -> list[list[float]]:
+    def embed(self, texts: Sequence[str], deadline: Deadline) -> list[list[float]]:
         return [embed(text, self.dimension) for text in texts]
 
 
@@ -126,7 +127,7 @@ def test_every_mode_of_a_store_has_a_gate(
 ) -> None:
     now = found(store)
     assert [gate.mode for gate in GATES if gate.store == store] == list(now)
-    print(f"\n{store}\n{table(now)}")
+    sys.stdout.write(f"\n{store}\n{table(now)}\n")
     for mode, by_kind in now.items():
         hit, mrr = by_kind[""]
         record_property("counts", f"retrieval, {store} {mode}: hit@{FIRST} {hit:.3f}, MRR {mrr:.3f}")

@@ -9,7 +9,7 @@ from typing import Final
 from serverless_ai_runtime.core.rag.ports import Hit
 
 K: Final = 60
-"""How little the first ranks count more than the next: the value of Cormack, Clarke and Büttcher, SIGIR 2009."""
+"""The greater, the less the first ranks count more than the next: as Cormack and others, SIGIR 2009."""
 
 
 def fused(rankings: Sequence[Sequence[Hit]], most: int) -> list[Hit]:
