@@ -54,8 +54,9 @@ class Work(Result):
 @dataclass(frozen=True, kw_only=True)
 class Size:
     documents: int = 200
-    chunks: int = 3
-    """Of a document."""
+    chunks: int = 4
+    """Of a document. LangChain's batches of 100 then end where a document does: it takes out, and embeds again,
+    what the next batch has of a document that is in two."""
     dimension: int = 1024
     questions: int = 20
 
