@@ -55,8 +55,8 @@ class Work(Result):
 class Size:
     documents: int = 200
     chunks: int = 4
-    """Of a document. So LangChain's batches of 100 end where a document does: of one that is in two batches it
-    takes out, and embeds again, what is in the second."""
+    """Of a document. LangChain's batches of 100 so end where a document does: of one that is in two it
+    takes out, and embeds again, what is in the second batch."""
     dimension: int = 1024
     questions: int = 20
 
