@@ -31,8 +31,9 @@ help: ## List these commands
 .venv/.ready-pulumi-gcp: EXTRAS := pulumi-gcp,local
 .venv/.ready-dev: EXTRAS := cdk,pulumi-aws,pulumi-azure,pulumi-gcp,local,dev
 TARGETS := cdk pulumi-aws pulumi-azure pulumi-gcp
+.venv/.ready-bench: EXTRAS := bench
 .venv/.ready-dev: DONE := $(TARGETS:%=.venv/.ready-%)
-.venv/.ready-dev $(TARGETS:%=.venv/.ready-%): .venv/.made $(LOCKS)
+.venv/.ready-dev .venv/.ready-bench $(TARGETS:%=.venv/.ready-%): .venv/.made $(LOCKS)
 	@echo "Installing $(EXTRAS) ..."
 	@$(PIP) -e ".[$(EXTRAS)]"
 	@touch $@ $(DONE)
@@ -71,7 +72,7 @@ format: setup ## Format and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: setup ## Measure cold start, package size and synth; writes build/bench.json
+bench: setup .venv/.ready-bench ## Measure cold start, package size, RAG and synth; writes build/bench.json
 	@$(BIN)/python benchmarks/run.py
 
 build: setup ## Build the wheel into dist/

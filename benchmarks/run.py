@@ -1,4 +1,4 @@
-"""`make bench`: cold starts beside a bare HTTP call and the usual SDKs, documents beside a loop, synth.
+"""`make bench`: cold starts beside a bare HTTP call and the usual SDKs, documents beside a loop, RAG, synth.
 
 Prints tables and writes build/bench.json. With --gate the exit code is 1 when a promise is missed.
 """
@@ -14,6 +14,7 @@ from typing import Final
 from clouds import CLOUDS, PATTERN, Cloud
 from cold_start import COMPILED, DEPLOYED, FLOOR, cold_starts, peer_name
 from measure import By, FailedError, Result
+from rag import rag, work_table
 from report import Gate, gates_table, times_table, write
 from rich.console import Console
 from synth import EMPTY, synths
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None, clouds: Sequence[Cloud] = CLOUD
         cold = cold_starts(clouds, archives, options.rounds)
         synth = synths(options.synth_rounds) if options.synth_rounds else {}
         documents = _documents(options.pipeline_rounds) if options.pipeline_rounds else {}
+        retrieval = rag(options.rag_rounds) if options.rag_rounds else {}
     except FailedError as error:
         console.print(str(error), style="red", markup=False)
         return 2
@@ -53,13 +55,16 @@ def main(arguments: Sequence[str] | None = None, clouds: Sequence[Cloud] = CLOUD
         gates.append(Gate("Event pipeline: a document / plain boto3 loop", of_loop, MOST_OF_LOOP))
         title = "Event pipeline on AWS: own work for one document"
         console.print(times_table(title, documents, {"loop": LOOP}, by, "Both make the same 9 HTTP calls."))
+    for wait_ms, measured in retrieval.items():
+        console.print(work_table(wait_ms, measured, by))
     if synth:
         console.print(times_table("cdk synth", synth, {"empty": EMPTY}, by))
     console.print(gates_table(gates, by))
     if by is By.WALL and any(busy(results) for results in cold.values()):
         console.print("The machine was busy with other things: compare with --by cpu, or measure later.")
     results = cold | ({"synth": synth} if synth else {}) | ({"documents": documents} if documents else {})
-    write(options.output, results, gates, rounds=options.rounds, by=by)
+    works = {f"rag, {ms} ms: {name}": one for ms, found in retrieval.items() for name, one in found.items()}
+    write(options.output, {**results, **works}, gates, rounds=options.rounds, by=by)
     return int(options.gate and not all(gate.kept for gate in gates))
 
 
@@ -99,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--rounds", type=_whole(1), default=15, help="interleaved rounds of the cold start")
     option("--synth-rounds", type=_whole(0), default=3, help="rounds of `cdk synth`; 0 leaves it out")
     option("--pipeline-rounds", type=_whole(0), default=5, help="rounds of the pipeline; 0 leaves it out")
+    option("--rag-rounds", type=_whole(0), default=3, help="rounds of RAG; 0 leaves it out")
     option("--cloud", action="append", choices=_NAMES, help="one of them; again for more (default: all)")
     option("--by", choices=[by.value for by in By], default=By.WALL.value, help="times to compare by")
     option("--output", type=Path, default=OUTPUT, help="where the numbers go as JSON")

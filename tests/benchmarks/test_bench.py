@@ -24,7 +24,12 @@ def bench(tmp_path: Path) -> Run:
 
     def run(*arguments: str, clouds: tuple[Cloud, ...] = CLOUDS) -> tuple[int, dict[str, Any]]:
         code = main(
-            [*arguments, "--synth-rounds", "0", "--pipeline-rounds", "0", "--output", str(output)], clouds
+            [
+                *arguments,
+                *("--synth-rounds", "0", "--pipeline-rounds", "0", "--rag-rounds", "0"),
+                *("--output", str(output)),
+            ],
+            clouds,
         )
         return code, json.loads(output.read_text()) if output.exists() else {}
 

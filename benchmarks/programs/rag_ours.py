@@ -1,0 +1,134 @@
+"""Ours: the core's ingestion and retrieval over the pgvector adapter, with its records in PostgreSQL as well.
+
+Events come one after the other, as to one instance of the function. A document that is given again is a new
+version of it, so that its text is compared with what is stored.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from itertools import count
+from typing import Any
+
+import psycopg
+from rag_documents import Document
+from rag_subject import run
+from rag_work import NEAREST, Job, Table
+
+from serverless_ai_runtime.adapters.azure.embeddings import FoundryEmbedder
+from serverless_ai_runtime.adapters.azure.service import azure
+from serverless_ai_runtime.adapters.pgvector import PgVector, sql_error
+from serverless_ai_runtime.adapters.service import Service
+from serverless_ai_runtime.core.ports import Deadline, Record, Unavailable, VersionConflict, World
+from serverless_ai_runtime.core.rag.index import Index
+from serverless_ai_runtime.core.rag.ingest import Ingestion
+from serverless_ai_runtime.core.rag.manifests import Manifests
+from serverless_ai_runtime.core.rag.ports import Access, DocumentEvent
+from serverless_ai_runtime.core.rag.retrieval import Retrieval
+from serverless_ai_runtime.documents import Section
+from serverless_ai_runtime.http import HttpClient
+
+TABLE = "bench"
+PARAMETER = re.compile(r":(\w+)")
+WORLD = World(time.time, time.sleep, random.random, lambda: secrets.token_hex(16))
+
+
+class Token:
+    """A `TokenSource`: the endpoint takes any."""
+
+    def get(self, resource: str, deadline: Deadline) -> str:
+        return "bench"
+
+
+class PsycopgSql:
+    """The adapter's `Sql`, over the driver that the others have."""
+
+    most_bytes = 1_000_000
+
+    def __init__(self, database: psycopg.Connection[Any]) -> None:
+        self._database = database
+
+    def execute(
+        self, operation: str, sql: str, parameters: Mapping[str, str | int], deadline: Deadline
+    ) -> Sequence[Sequence[Any]]:
+        query = PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))
+        try:
+            cursor = self._database.execute(query, parameters)
+        except psycopg.Error as error:
+            raise sql_error("PostgreSQL", operation, error.sqlstate or "", str(error)) from None
+        return cursor.fetchall() if cursor.description else ()
+
+    def malformed(self, operation: str, what: str) -> Unavailable:
+        return Unavailable("PostgreSQL", operation, 0, "malformed", what)
+
+
+class PsycopgRecords:
+    """What ingestion and retrieval need of a `KeyValueStore`."""
+
+    def __init__(self, database: psycopg.Connection[Any]) -> None:
+        self._database = database
+        database.execute(
+            "CREATE TABLE records (key text PRIMARY KEY, version int NOT NULL, value text NOT NULL)"
+        )
+
+    def get(self, key: str, deadline: Deadline) -> Record | None:
+        found = self._database.execute("SELECT value, version FROM records WHERE key = %s", [key]).fetchone()
+        return Record(json.loads(found[0]), str(found[1])) if found else None
+
+    def put(
+        self, key: str, value: Mapping[str, Any], *, expect: str | None, expires_at: int, deadline: Deadline
+    ) -> str:
+        statement = (
+            "INSERT INTO records VALUES (%(key)s, 1, %(value)s) ON CONFLICT DO NOTHING RETURNING version"
+            if expect is None
+            else "UPDATE records SET version = version + 1, value = %(value)s "
+            "WHERE key = %(key)s AND version = %(expect)s RETURNING version"
+        )
+        given = {"key": key, "value": json.dumps(value), "expect": int(expect or 0)}
+        written = self._database.execute(statement, given).fetchone()
+        if written is None:
+            raise VersionConflict(key)
+        return str(written[0])
+
+
+class Ours:
+    table = Table(TABLE, "text", "vector")
+
+    def __init__(self, job: Job) -> None:
+        database = psycopg.connect(host=job.host, dbname=job.database, user="postgres", autocommit=True)
+        cloud = azure(HttpClient(WORLD), WORLD, Token())
+        embedder = FoundryEmbedder(
+            Service(cloud, "Foundry", f"http://{job.endpoint}/openai/v1", ""), "bench", job.dimension
+        )
+        store = PgVector(PsycopgSql(database), TABLE, job.dimension)
+        index = Index(embedder, store, Manifests(PsycopgRecords(database), TABLE), WORLD)
+        self._ingestion, self._retrieval = Ingestion(index), Retrieval(index)
+        self._orders = (f"{number:09}" for number in count(1))
+
+    def ingest(self, documents: Sequence[Document]) -> None:
+        # A section a chunk: cutting starts anew at each, and so gives the chunks that all have.
+        for one in documents:
+            self._ingestion.put(self._event(one.id), [Section(text) for text in one.chunks], _deadline())
+
+    def delete(self, ids: Sequence[str]) -> None:
+        for one in ids:
+            self._ingestion.delete(self._event(one), _deadline())
+
+    def query(self, text: str) -> list[str]:
+        return [one.text for one in self._retrieval.search(text, Access(), NEAREST, _deadline())]
+
+    def _event(self, document: str) -> DocumentEvent:
+        order = next(self._orders)
+        return DocumentEvent(document, order, order)
+
+
+def _deadline() -> Deadline:
+    return Deadline(60)
+
+
+run(Ours)
