@@ -18,6 +18,7 @@ from serverless_ai_local.aws.from_pulumi import (
     messaging,
     models,
     observability,
+    opensearch,
     place,
     tables,
 )
@@ -40,6 +41,7 @@ ROWS: Final[Sequence[Translation]] = (
     *messaging.ROWS,
     *models.ROWS,
     *observability.ROWS,
+    *opensearch.ROWS,
     *tables.ROWS,
 )
 DIRECT: Final[Sequence[Direct]] = (
