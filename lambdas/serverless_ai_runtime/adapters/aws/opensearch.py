@@ -3,10 +3,10 @@
 Every search is filtered by the tenant in the store. Tags are left to whoever asks. Tenants, documents and ids
 are indexed as digests, which are of one length whatever they are of; the texts themselves stand beside.
 
-A collection of the generation NEXTGEN takes our ids, so that an entry that is written again replaces itself. A
-classic one gives ids of its own: there an entry is written first and its older copies are deleted after, and
-a copy that a search does not show yet (for 60 s) stays until the entry is written or deleted once more. What
-a search finds twice is one hit.
+A collection of the generation NEXTGEN takes our ids, so that an entry that is written again replaces itself.
+A classic one gives ids of its own: there an entry is written first and its older copies are deleted after,
+and a copy that a search does not show yet (for 60 s) stays until the entry is written or deleted once more.
+What a search finds twice is one hit.
 
 What was written is found after 10 s (NEXTGEN) or 60 s (classic): Working with vector search collections, read
 2026-11-27. The index is made by the first write; a search before it finds nothing.
@@ -56,7 +56,7 @@ class OpenSearch:
 
     def __init__(self, service: Service, place: Place) -> None:
         self._service, self._place = service, place
-        self._index = Index(service, place.index)
+        self._index = Index(service, place.name)
         self._made = False
 
     def upsert(self, entries: Sequence[Entry], deadline: Deadline) -> None:
@@ -142,9 +142,7 @@ class OpenSearch:
             raise self._service.malformed(_FIND, "a hit has no id")
         return texts
 
-    def _hits(
-        self, operation: str, query: Mapping[str, Any], count: int, deadline: Deadline
-    ) -> list[Hit]:
+    def _hits(self, operation: str, query: Mapping[str, Any], count: int, deadline: Deadline) -> list[Hit]:
         body = {"query": query, "size": count, "_source": list(_FIELDS)}
         found: dict[str, Hit] = {}
         for one in self._index.search(operation, body, deadline):
@@ -196,8 +194,8 @@ def _document(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _deletion(id: str) -> Operation:
-    return Operation({"delete": {"_id": id}})
+def _deletion(key: str) -> Operation:
+    return Operation({"delete": {"_id": key}})
 
 
 def _filter(access: Access, documents: Sequence[str]) -> list[dict[str, Any]]:

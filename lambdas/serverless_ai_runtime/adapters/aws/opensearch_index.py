@@ -1,4 +1,4 @@
-"""One index of OpenSearch Serverless on the wire: signed calls, its errors, and bulk requests within limits."""
+"""One index of OpenSearch Serverless on the wire: signed calls, their errors, bulk requests within limits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class Place(NamedTuple):
 
     url: str
     """Of the collection."""
-    index: str
+    name: str
+    """Of the index."""
     dimension: int
     classic: bool
     """The collection is of the generation CLASSIC: it takes no ids of ours."""
@@ -44,8 +45,7 @@ def place(field: str, text: str) -> Place:
     """The place in a field of a configuration. Raises `ConfigError` naming the field's variable."""
     try:
         found = Place(**json.loads(text))
-        name = found.index
-        plain = isinstance(name, str) and name.isascii() and name.isalnum() and name == name.lower()
+        plain = found.name.isascii() and found.name.isalnum() and found.name == found.name.lower()
         if not plain or type(found.dimension) is not int or type(found.classic) is not bool:
             raise ValueError(f"not the fields of a place: {found}")
         return found._replace(url=config.service_url(field, found.url))
@@ -79,7 +79,7 @@ class Index:
     def create(self, body: Mapping[str, Any], deadline: Deadline) -> None:
         """Make the index, if there is none."""
         try:
-            self._call("CreateIndex", "PUT", self._path, json.dumps(body).encode(), deadline)
+            self._call("CreateIndex", "PUT ", json.dumps(body).encode(), deadline)
         except Refused as error:
             if error.code != EXISTS:
                 raise
@@ -88,7 +88,7 @@ class Index:
         """The hits; none if there is no index yet. Part of an answer is none: raises `Unavailable`."""
         data = json.dumps(body).encode()
         try:
-            found = self._call(operation, "POST", f"{self._path}/_search", data, deadline)
+            found = self._call(operation, "POST /_search", data, deadline)
         except Refused as error:
             if error.code == NO_INDEX:
                 return []
@@ -121,7 +121,7 @@ class Index:
     ) -> list[tuple[Operation, ServiceError]]:
         """What was not done of a bulk request, and why: its answer is a success that tells of each."""
         data = b"".join(operation.to_bytes() for operation in operations)
-        answer = self._call(_BULK, "POST", f"{self._path}/_bulk", data, deadline, "application/x-ndjson")
+        answer = self._call(_BULK, "POST /_bulk", data, deadline)
         failed: list[tuple[Operation, ServiceError]] = []
         try:
             if len(answer["items"]) != len(operations):
@@ -135,17 +135,12 @@ class Index:
             raise self.service.malformed(_BULK, repr(error)) from None
         return failed
 
-    def _call(
-        self,
-        operation: str,
-        method: str,
-        path: str,
-        body: bytes,
-        deadline: Deadline,
-        kind: str = "application/json",
-    ) -> dict[str, Any]:
+    def _call(self, operation: str, target: str, body: bytes, deadline: Deadline) -> dict[str, Any]:
+        """`target`: the method, and what follows the index's own path."""
         service = self.service
-        url = service.endpoint + path
+        method, _, path = target.partition(" ")
+        url = service.endpoint + self._path + path
+        kind = "application/x-ndjson" if operation == _BULK else "application/json"
         # The service wants the hash of the body as a header, as S3 does.
         headers = {"content-type": kind, "x-amz-content-sha256": sha256(body).hexdigest()}
 

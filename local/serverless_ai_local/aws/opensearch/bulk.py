@@ -31,7 +31,9 @@ def bulk(body: bytes, default: str, opened: Open) -> dict[str, Any]:
             document = _json(following, number)
         read.append((action, about, document))
     if not read:
-        raise SearchError(400, "action_request_validation_exception", "Validation Failed: 1: no requests added;")
+        raise SearchError(
+            400, "action_request_validation_exception", "Validation Failed: 1: no requests added;"
+        )
     items = [_done(action, about, document, default, opened) for action, about, document in read]
     errors = any("error" in result for item in items for result in item.values())
     return {"took": 1, "errors": errors, "items": items}
@@ -70,15 +72,15 @@ def _done(
     action: str, about: Mapping[str, Any], document: Any, default: str, opened: Open
 ) -> dict[str, dict[str, Any]]:
     name = str(about.get("_index", default))
-    id: str | None = about.get("_id")
+    key: str | None = about.get("_id")
     try:
         if not name:
             raise SearchError(400, "action_request_validation_exception", "an index is missing")
         index = opened(name, action != "delete")
         if action != "delete":
-            return {action: index.write(id, document, new=action == "create")}
-        if id is None:
+            return {action: index.write(key, document, new=action == "create")}
+        if key is None:
             raise SearchError(400, "action_request_validation_exception", "an id is missing")
-        return {action: index.remove(id)}
+        return {action: index.remove(key)}
     except SearchError as error:
-        return {action: {"_index": name, "_id": id, "status": error.status, "error": error.body()}}
+        return {action: {"_index": name, "_id": key, "status": error.status, "error": error.body()}}

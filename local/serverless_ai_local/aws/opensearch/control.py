@@ -75,10 +75,10 @@ class CollectionControl:
         standby = given.get("standbyReplicas", group.standby if group else "ENABLED")
         if standby not in _STANDBY or (group and standby != group.standby):
             raise invalid(f"standbyReplicas of the collection and of its group differ: {standby}")
-        id, moment = new_id(), now()
+        made_id, moment = new_id(), now()
         return Collection(
-            id=id,
-            arn=f"arn:aws:aoss:{call.region}:{call.account}:collection/{id}",
+            id=made_id,
+            arn=f"arn:aws:aoss:{call.region}:{call.account}:collection/{made_id}",
             name=name,
             region=call.region,
             type=kind,
@@ -146,10 +146,10 @@ class CollectionControl:
             raise invalid(f"standbyReplicas or generation of the group cannot be: {standby}, {generation}")
         if generation == NEXTGEN and standby != "ENABLED":
             raise invalid("standbyReplicas must be ENABLED for collection groups of generation NEXTGEN")
-        id = new_id()
+        made_id = new_id()
         made = Group(
-            id=id,
-            arn=f"arn:aws:aoss:{call.region}:{call.account}:collection-group/{id}",
+            id=made_id,
+            arn=f"arn:aws:aoss:{call.region}:{call.account}:collection-group/{made_id}",
             name=name,
             region=call.region,
             standby=standby,
@@ -161,7 +161,7 @@ class CollectionControl:
         with self._estate.lock:
             if any(one.name == name for one in self._groups(call)):
                 raise ApiError("ConflictException", f"Collection group with name {name} already exists")
-            self._estate.groups[id] = made
+            self._estate.groups[made_id] = made
             self._estate.tags[made.arn] = _by_key(given.get("tags", []))
         return reply({"createCollectionGroupDetail": self._group_detail(made)})
 

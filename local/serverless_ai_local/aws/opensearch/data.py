@@ -1,8 +1,8 @@
 """The data plane of collections, a fake at /_aws/aoss/{id}/...: indexes, bulk requests, exact searches.
 
-Whoever calls needs a signature, `aoss:APIAccessAll` on the collection, a network policy that opens the collection, and a
-data access policy with the permission of the call. What is written is found at once, which it is not in
-the cloud.
+Whoever calls needs a signature, `aoss:APIAccessAll` on the collection, a network policy that opens it, and a
+data access policy with the permission of the call. What is written is found at once, which it is not in the
+cloud.
 """
 
 from __future__ import annotations
@@ -222,4 +222,4 @@ _ROUTES: Final = (
     (("DELETE",), re.compile(_NAMED + "/_doc/(?P<id>[^/]+)"), _WRITE, _delete_document),
     (("GET", "POST"), re.compile(_NAMED + "/_search"), _READ, _search),
 )
-"""Methods, path, permission of a data access policy, and what answers (Supported operations, read 2026-11-27)."""
+"""Methods, path, permission of a data access policy (Supported operations, read 2026-11-27), what answers."""

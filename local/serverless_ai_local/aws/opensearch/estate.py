@@ -99,9 +99,7 @@ class Estate:
         found = self.documents(collection.region, "network")
         return any(policies.lets_in(one, collection.name) for one in found)
 
-    def allows(
-        self, collection: Collection, principals: Sequence[str], permission: str, index: str
-    ) -> bool:
+    def allows(self, collection: Collection, principals: Sequence[str], permission: str, index: str) -> bool:
         """Whether a data access policy allows it."""
         resource = f"index/{collection.name}/{index}"
         found = self.documents(collection.region, "data")

@@ -17,7 +17,7 @@ _KNN: Final = "index.knn"
 
 
 class Index:
-    """Documents by id, in the order in which they were first written."""
+    """Documents by key, in the order in which they were first written."""
 
     def __init__(self, name: str, body: Mapping[str, Any], *, nextgen: bool) -> None:
         """Raises `SearchError` for a body that makes no index."""
@@ -32,15 +32,15 @@ class Index:
         self._terms: dict[str, dict[str, list[str]]] = {}
         self.lock = threading.RLock()
 
-    def write(self, id: str | None, document: Any, *, new: bool = False) -> dict[str, Any]:
+    def write(self, key: str | None, document: Any, *, new: bool = False) -> dict[str, Any]:
         """Keep a document; returns what one item of a bulk request says of it."""
-        if id is not None and not self.nextgen:
+        if key is not None and not self.nextgen:
             raise illegal(_NO_ID)
-        if id is not None and not 1 <= len(id.encode()) <= MOST_ID_BYTES:
-            raise illegal(f"id [{id}] is too long, must be no longer than {MOST_ID_BYTES} bytes")
+        if key is not None and not 1 <= len(key.encode()) <= MOST_ID_BYTES:
+            raise illegal(f"id [{key}] is too long, must be no longer than {MOST_ID_BYTES} bytes")
         if not is_mapping(document):
             raise mapping.unmappable("failed to parse: the document is not an object")
-        name = id or secrets.token_urlsafe(15)
+        name = key or secrets.token_urlsafe(15)
         with self.lock:
             if new and name in self.documents:
                 text_ = f"[{name}]: version conflict, document already exists"
@@ -52,20 +52,20 @@ class Index:
                 field.pop(name, None)
             return self._done(name, "updated" if there else "created", 200 if there else 201)
 
-    def remove(self, id: str) -> dict[str, Any]:
+    def remove(self, key: str) -> dict[str, Any]:
         """Forget a document, if there is one."""
         with self.lock:
-            there = self.documents.pop(id, None) is not None
+            there = self.documents.pop(key, None) is not None
             for field in self._terms.values():
-                field.pop(id, None)
-            return self._done(id, "deleted" if there else "not_found", 200 if there else 404)
+                field.pop(key, None)
+            return self._done(key, "deleted" if there else "not_found", 200 if there else 404)
 
     def terms(self, field: str) -> Mapping[str, list[str]]:
         """The words of a text field by document."""
         known = self._terms.setdefault(field, {})
-        for id, document in self.documents.items():
-            if id not in known:
-                known[id] = text.words(str(document.get(field) or ""))
+        for key, document in self.documents.items():
+            if key not in known:
+                known[key] = text.words(str(document.get(field) or ""))
         return known
 
     def described(self) -> dict[str, Any]:
@@ -76,12 +76,12 @@ class Index:
             "settings": {"index": {"knn": str(self.settings[_KNN]).lower(), "provided_name": self.name}},
         }
 
-    def _done(self, id: str, result: str, status: int) -> dict[str, Any]:
-        self._versions[id] = self._versions.get(id, 0) + 1
+    def _done(self, key: str, result: str, status: int) -> dict[str, Any]:
+        self._versions[key] = self._versions.get(key, 0) + 1
         return {
             "_index": self.name,
-            "_id": id,
-            "_version": self._versions[id],
+            "_id": key,
+            "_version": self._versions[key],
             "result": result,
             "_shards": {"total": 0, "successful": 0, "failed": 0},
             "_seq_no": 0,

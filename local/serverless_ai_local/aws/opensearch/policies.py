@@ -1,4 +1,4 @@
-"""Policies of OpenSearch Serverless: what they must look like, and which collections and indexes they cover."""
+"""Policies of OpenSearch Serverless: what they look like, and which collections and indexes they cover."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _matches(pattern: str, name: str) -> bool:
 
 
 def key_of(document: Mapping[str, Any], collection: str) -> str | None:
-    """The key that an encryption policy gives to a collection: `auto` for one of AWS; None if it gives none."""
+    """The key that an encryption policy gives to a collection: `auto` for one of AWS; None for none."""
     if not _applies(document["Rules"], "collection", f"collection/{collection}"):
         return None
     return "auto" if document.get("AWSOwnedKey") else str(document["KmsARN"])
@@ -68,7 +68,8 @@ def key_of(document: Mapping[str, Any], collection: str) -> str | None:
 def lets_in(document: Sequence[Mapping[str, Any]], collection: str) -> bool:
     """Whether a network policy opens a collection to public networks."""
     return any(
-        one.get("AllowFromPublic") is True and _applies(one["Rules"], "collection", f"collection/{collection}")
+        one.get("AllowFromPublic") is True
+        and _applies(one["Rules"], "collection", f"collection/{collection}")
         for one in document
     )
 

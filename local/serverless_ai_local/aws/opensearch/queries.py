@@ -78,25 +78,27 @@ class Queries:
                 400, "query_shard_exception", f"Cannot search on field [{name}] since it is not indexed."
             )
         texts = set(map(str, values))
-        return [id for id, one in self._index.documents.items() if str(one.get(name)) in texts]
+        return [key for key, one in self._index.documents.items() if str(one.get(name)) in texts]
 
     def _bool(self, body: Any) -> Found:
         parts = ("must", "filter", "should", "must_not")
         if not is_mapping(body) or body.keys() - set(parts):
-            raise unparsable(f"[bool] query does not support [{body!r}]; the local cloud has {', '.join(parts)}")
+            raise unparsable(
+                f"[bool] query does not support [{body!r}]; the local cloud has {', '.join(parts)}"
+            )
         clauses = {part: body.get(part, []) for part in parts}
         must, filters, should, must_not = (
             [self.run(one) for one in (given if is_list(given) else [given])] for given in clauses.values()
         )
         found = dict.fromkeys(self._index.documents, 0.0)
         for needed in (*must, *filters):
-            found = {id: score for id, score in found.items() if id in needed}
+            found = {key: score for key, score in found.items() if key in needed}
         for refused in must_not:
-            found = {id: score for id, score in found.items() if id not in refused}
+            found = {key: score for key, score in found.items() if key not in refused}
         if should and not must and not filters:
-            found = {id: score for id, score in found.items() if any(id in one for one in should)}
+            found = {key: score for key, score in found.items() if any(key in one for one in should)}
         scoring = (*must, *should)
-        return {id: sum(one.get(id, 0.0) for one in scoring) for id in found}
+        return {key: sum(one.get(key, 0.0) for one in scoring) for key in found}
 
     def _match(self, body: Any) -> Found:
         if not is_mapping(body) or len(body) != 1:
@@ -115,8 +117,8 @@ class Queries:
             raise unparsable("[multi_match] on the local cloud is of type best_fields over a list of fields")
         found: Found = {}
         for name in body["fields"]:
-            for id, score in self._words(str(name), body).items():
-                found[id] = max(score, found.get(id, 0.0))
+            for key, score in self._words(str(name), body).items():
+                found[key] = max(score, found.get(key, 0.0))
         return found
 
     def _words(self, name: str, options: Mapping[str, Any]) -> Found:
@@ -145,9 +147,9 @@ class Queries:
                 raise illegal("Engine [nmslib] does not support filters")
             among = self.run(options["filter"])
         scores = {
-            id: score(known.space, vector, self._index.documents[id][name])
-            for id in among
-            if self._index.documents[id].get(name) is not None
+            key: score(known.space, vector, self._index.documents[key][name])
+            for key in among
+            if self._index.documents[key].get(name) is not None
         }
         return dict(sorted(scores.items(), key=lambda one: -one[1])[: options["k"]])
 
@@ -162,15 +164,11 @@ def score(space: str, one: Sequence[float], other: Sequence[float]) -> float:
     """As OpenSearch makes a positive score, the nearest with the greatest, of a distance of faiss."""
     if space == "l2":
         return 1 / (1 + math.dist(one, other) ** 2)
-    product = math.sumprod(one, other) if hasattr(math, "sumprod") else _product(one, other)
+    product = math.fsum(left * right for left, right in zip(one, other, strict=True))
     if space == "cosinesimil":
         size = math.hypot(*one) * math.hypot(*other)
         return (1 + (product / size if size else 0.0)) / 2
     return product + 1 if product >= 0 else 1 / (1 - product)
-
-
-def _product(one: Sequence[float], other: Sequence[float]) -> float:
-    return math.fsum(left * right for left, right in zip(one, other, strict=True))
 
 
 def _one_field(kind: str, body: Any, key: str) -> tuple[str, Any]:

@@ -28,7 +28,7 @@ def search(index: Index, body: Any) -> dict[str, Any]:
     with index.lock:
         found = Queries(index).run(body.get("query", {"match_all": {}}))
         ordered = sorted(found.items(), key=lambda one: -one[1])
-        hits = [_hit(index, id, score, body) for id, score in ordered[start : start + size]]
+        hits = [_hit(index, key, score, body) for key, score in ordered[start : start + size]]
     return {
         "took": 1,
         "timed_out": False,
@@ -41,10 +41,10 @@ def search(index: Index, body: Any) -> dict[str, Any]:
     }
 
 
-def _hit(index: Index, id: str, score: float, body: Mapping[str, Any]) -> dict[str, Any]:
-    hit: dict[str, Any] = {"_index": index.name, "_id": id, "_score": score}
+def _hit(index: Index, key: str, score: float, body: Mapping[str, Any]) -> dict[str, Any]:
+    hit: dict[str, Any] = {"_index": index.name, "_id": key, "_score": score}
     wanted = body.get("_source")
-    document = index.documents[id]
+    document = index.documents[key]
     if wanted is None:
         # A NEXTGEN collection shows vectors only to who asks for them.
         vectors = {name for name, one in index.fields.known.items() if one.kind == "knn_vector"}
@@ -55,6 +55,8 @@ def _hit(index: Index, id: str, score: float, body: Mapping[str, Any]) -> dict[s
     elif wanted is not False:
         names = [wanted] if isinstance(wanted, str) else wanted
         if not is_list(names) or not all(isinstance(name, str) and "*" not in name for name in names):
-            raise unparsable(f"[_source] is true, false or a list of names on the local cloud, got {wanted!r}")
+            raise unparsable(
+                f"[_source] is true, false or a list of names on the local cloud, got {wanted!r}"
+            )
         hit["_source"] = {name: value for name, value in document.items() if name in names}
     return hit

@@ -1,7 +1,7 @@
 """Words of a text and BM25 over them.
 
-The analyzer is a simple one in the manner of OpenSearch's standard analyzer: words in lower case, ideographs one by
-one. The scores are Lucene's, but that the lengths of fields are exact here and rounded to a byte there.
+The analyzer is a simple one in the manner of OpenSearch's standard analyzer: words in lower case, ideographs
+one by one. The scores are Lucene's, but that the lengths of fields are exact here and rounded there.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ def scores(
     terms: Sequence[str], fields: Mapping[str, Iterable[str]], *, every: bool = False
 ) -> dict[str, float]:
     """The documents (id -> terms of the field) that hold any of the terms, or `every` one, by their score."""
-    counts = {id: Counter(held) for id, held in fields.items()}
-    counts = {id: held for id, held in counts.items() if held}
-    lengths = {id: held.total() for id, held in counts.items()}
+    counts = {key: Counter(held) for key, held in fields.items()}
+    counts = {key: held for key, held in counts.items() if held}
+    lengths = {key: held.total() for key, held in counts.items()}
     average = sum(lengths.values()) / len(lengths) if lengths else 0.0
     asked = Counter(terms)
     weights = {term: rarity(len(counts), sum(term in held for held in counts.values())) for term in asked}
     found: dict[str, float] = {}
-    for id, held in counts.items():
+    for key, held in counts.items():
         shared = [term for term in asked if term in held]
         if not shared or (every and len(shared) < len(asked)):
             continue
-        room = K1 * (1 - B + B * lengths[id] / average)
-        found[id] = sum(asked[term] * weights[term] * held[term] / (held[term] + room) for term in shared)
+        room = K1 * (1 - B + B * lengths[key] / average)
+        found[key] = sum(asked[term] * weights[term] * held[term] / (held[term] + room) for term in shared)
     return found
