@@ -24,6 +24,7 @@ from serverless_ai_local.aws.moto_gaps import MotoGaps
 from serverless_ai_local.aws.opensearch.control import CollectionControl
 from serverless_ai_local.aws.opensearch.data import CollectionData
 from serverless_ai_local.aws.opensearch.estate import Estate
+from serverless_ai_local.aws.opensearch.group_control import GroupControl
 from serverless_ai_local.aws.opensearch.policy_control import PolicyControl
 from serverless_ai_local.aws.provider import Context
 from serverless_ai_local.aws.resource_policies import Service
@@ -64,6 +65,7 @@ class Cloud:
             self._stacks.operations(),
             _bedrock(models),
             CollectionControl(estate).operations(),
+            GroupControl(estate).operations(),
             PolicyControl(estate).operations(),
         )
         self._front = Front(self._identities, authoriser, operations, moto)

@@ -361,7 +361,7 @@ class TestTheSdk:
     @pytest.mark.parametrize(
         ("space", "order", "best"),
         [
-            ("l2", ["near", "far", "back"], 1 / (1 + 1)),
+            ("l2", ["near", "back", "far"], 1 / (1 + 1)),
             ("innerproduct", ["far", "near", "back"], 7.0),
             ("cosinesimil", ["near", "far", "back"], 1.0),
         ],

@@ -10,9 +10,9 @@ from werkzeug.wrappers import Response
 from serverless_ai_local.aws.api import ApiError, Call, Operations
 from serverless_ai_local.aws.calls import parameters, reply
 from serverless_ai_local.aws.opensearch import policies
-from serverless_ai_local.aws.opensearch.control import check_name
 from serverless_ai_local.aws.opensearch.estate import Estate, Policy, new_version, now
 from serverless_ai_local.aws.opensearch.policies import invalid
+from serverless_ai_local.aws.opensearch.requests import check_name
 
 _KINDS: Final = {"Security": ("encryption", "network"), "Access": ("data",)}
 
@@ -31,11 +31,13 @@ class PolicyControl:
             "Update": self._update,
             "Delete": self._delete,
         }
-        return {
+        named = {
             ("aoss", f"{verb}{family}Policy"): _bound(handler, family)
             for family in _KINDS
             for verb, handler in verbs.items()
         }
+        lists = {("aoss", f"List{family}Policies"): _bound(self._list, family) for family in _KINDS}
+        return {**named, **lists}
 
     def _create(self, call: Call, family: str) -> Response:
         given = parameters(call)
@@ -60,6 +62,17 @@ class PolicyControl:
 
     def _get(self, call: Call, family: str) -> Response:
         return _detail(self._one(call, parameters(call), family), family)
+
+    def _list(self, call: Call, family: str) -> Response:
+        kind = _kind(parameters(call), family)
+        with self._estate.lock:
+            found = [
+                one for one in self._estate.policies.values() if (one.region, one.kind) == (call.region, kind)
+            ]
+        summaries = [
+            {name: value for name, value in _shown(one).items() if name != "policy"} for one in found
+        ]
+        return reply({f"{family.lower()}PolicySummaries": summaries})
 
     def _update(self, call: Call, family: str) -> Response:
         given = parameters(call)
@@ -100,7 +113,11 @@ def _kind(given: Mapping[str, Any], family: str) -> str:
 
 
 def _detail(one: Policy, family: str) -> Response:
-    detail = {
+    return reply({f"{family.lower()}PolicyDetail": _shown(one)})
+
+
+def _shown(one: Policy) -> dict[str, Any]:
+    return {
         "type": one.kind,
         "name": one.name,
         "policyVersion": one.version,
@@ -109,4 +126,3 @@ def _detail(one: Policy, family: str) -> Response:
         "createdDate": one.created,
         "lastModifiedDate": one.modified,
     }
-    return reply({f"{family.lower()}PolicyDetail": detail})
