@@ -78,7 +78,7 @@ def test_a_group_and_its_collection_live(types: Any, aoss: Any, keys: None) -> N
     with types.made(f"{TYPE}CollectionGroup", {**group, "CapacityLimits": limits}) as there:
 
         def read(made: Made) -> Any:
-            [found] = aoss.batch_get_collection(ids=[made.physical_id])["collectionDetails"]
+            found = aoss.batch_get_collection(ids=[made.physical_id])["collectionDetails"][0]
             tags = aoss.list_tags_for_resource(resourceArn=found["arn"])["tags"]
             return {
                 "name": found["name"],
@@ -113,7 +113,7 @@ def test_a_group_and_its_collection_live(types: Any, aoss: Any, keys: None) -> N
 
 def test_a_groups_capacity_changes_in_place_and_its_generation_does_not(types: Any, aoss: Any) -> None:
     def read(made: Made) -> Any:
-        [found] = aoss.batch_get_collection_group(ids=[made.physical_id])["collectionGroupDetails"]
+        found = aoss.batch_get_collection_group(ids=[made.physical_id])["collectionGroupDetails"][0]
         return {"limits": found["capacityLimits"], "generation": found["generation"]}
 
     def properties(most: int) -> dict[str, Any]:
