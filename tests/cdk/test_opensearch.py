@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from aws_cdk import CfnOutput, RemovalPolicy, Stack, aws_iam, aws_kms
+from opensearch_caller import store_of_role
 
 from serverless_ai_cdk._opensearch import OpenSearchParts, opensearch
 from serverless_ai_local import launch
 from serverless_ai_patterns.aws import prices
 from serverless_ai_patterns.rag.stores import OpenSearch
 from serverless_ai_runtime.adapters.aws import opensearch as runtime
-from serverless_ai_runtime.adapters.aws.opensearch_index import place
-from serverless_ai_runtime.adapters.aws.service import Aws, Service
-from serverless_ai_runtime.config import AwsConfig
-from serverless_ai_runtime.core.ports import Deadline, Refused, World
+from serverless_ai_runtime.core.ports import Deadline, Refused
 from serverless_ai_runtime.core.rag.ports import Access, Entry
-from serverless_ai_runtime.http import HttpClient
 
 TYPE = "AWS::OpenSearchServerless::"
 INDEXES = {"i1": 3, "i2": 4}
@@ -134,15 +130,6 @@ def test_another_generation_has_another_name(made: Any) -> None:
     assert all(3 <= len(name) <= 32 and name[0].isalpha() and name == name.lower() for name in names)
 
 
-def _store(cloud: launch.RunningCloud, text: str, role: str) -> runtime.OpenSearch:
-    keys = launch.Credentials(**cloud.admin("POST", "iam/credentials", {"role_arn": role}))
-    world = World(now=time.time, sleep=lambda _: None, random=lambda: 0.5, token=lambda: "0" * 32)
-    config = AwsConfig("us-east-1", keys.access_key, keys.secret_key, keys.token)
-    where = place("vectors", text)
-    service = Service(Aws(HttpClient(world), world, lambda: config), "OpenSearch", where.url, "aoss")
-    return runtime.OpenSearch(service, where)
-
-
 @pytest.mark.parametrize("classic", [False, True])
 def test_the_template_deploys_here_and_its_roles_do_what_they_are_for(
     new_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathFactory, classic: bool
@@ -165,7 +152,9 @@ def test_the_template_deploys_here_and_its_roles_do_what_they_are_for(
             one["OutputKey"].removesuffix("Output"): one["OutputValue"]
             for one in cloudformation.describe_stacks(StackName="Test")["Stacks"][0]["Outputs"]
         }
-        reader, writer = (_store(cloud, outputs["Place"], outputs[name]) for name in ("Reader", "Writer"))
+        reader, writer = (
+            store_of_role(cloud, outputs["Place"], outputs[name]) for name in ("Reader", "Writer")
+        )
         entry = Entry("1", "b/a", Access("t"), "words", "", (1, 0, 0))
         for _ in range(2):
             writer.upsert([entry], Deadline(10))

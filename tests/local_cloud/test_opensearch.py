@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from botocore.credentials import Credentials as BotoCredentials
 from botocore.exceptions import ClientError
+from opensearch_caller import ROOT, store
 from opensearchpy import (
     AuthorizationException,
     NotFoundError,
@@ -22,21 +22,18 @@ from opensearchpy import (
     helpers,
 )
 
+from serverless_ai_local.launch import Credentials
 from serverless_ai_patterns.aws import opensearch as data
 from serverless_ai_patterns.rag.stores import OpenSearch as Settings
 from serverless_ai_runtime.adapters.aws import opensearch
 from serverless_ai_runtime.adapters.aws.opensearch import OpenSearch as Store
 from serverless_ai_runtime.adapters.aws.opensearch_index import Place
-from serverless_ai_runtime.adapters.aws.service import Aws, Service
-from serverless_ai_runtime.config import AwsConfig
-from serverless_ai_runtime.core.ports import Deadline, Refused, World
+from serverless_ai_runtime.core.ports import Deadline, Refused
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
-from serverless_ai_runtime.http import HttpClient
 
 _numbers = itertools.count(1)
 HOSTILE = 'it\'s a "#1" 100% ☂ \x00 \\ \n {"}} AND (b) 😀 ' + chr(0xD800)
-TEST = ("test", "test", "")
-"""The root key."""
+WRONG = Credentials(access_key="test", secret_key="wrong", token="")
 
 
 class Collection:
@@ -66,20 +63,17 @@ class Collection:
         )
         self.aoss.create_access_policy(type="data", name=self.name, policy=json.dumps(policy))
 
-    def store(self, keys: tuple[str, str, str] = TEST, index: str = "i1") -> Store:
-        world = World(now=time.time, sleep=lambda _: None, random=lambda: 0.5, token=lambda: "0" * 32)
-        aws = Aws(HttpClient(world), world, lambda: AwsConfig("us-east-1", *keys))
-        place = Place(self.url, index, 3, self.classic)
-        return Store(Service(aws, "OpenSearch", place.url, "aoss"), place)
+    def store(self, keys: Credentials = ROOT, index: str = "i1") -> Store:
+        return store(Place(self.url, index, 3, self.classic), keys)
 
-    def sdk(self, keys: tuple[str, str, str] = TEST) -> Any:
+    def sdk(self, keys: Credentials = ROOT) -> Any:
         """AWS's own client."""
         address, _, path = self.url.removeprefix("http://").partition("/")
         host, _, port = address.partition(":")
         return OpenSearch(
             hosts=[{"host": host, "port": int(port), "url_prefix": path}],
             http_auth=RequestsAWSV4SignerAuth(
-                BotoCredentials(keys[0], keys[1], keys[2] or None), "us-east-1", "aoss"
+                BotoCredentials(keys.access_key, keys.secret_key, keys.token or None), "us-east-1", "aoss"
             ),
             connection_class=RequestsHttpConnection,
         )
@@ -247,12 +241,11 @@ class TestTheAdapter:
 
 class TestPermissions:
     @pytest.fixture
-    def keys(self, role: Any) -> tuple[str, str, str]:
-        given = role.credentials
-        return given.access_key, given.secret_key, given.token
+    def keys(self, role: Any) -> Credentials:
+        return role.credentials
 
     def test_a_reader_searches_and_changes_nothing(
-        self, collection: Collection, role: Any, keys: tuple[str, str, str]
+        self, collection: Collection, role: Any, keys: Credentials
     ) -> None:
         collection.store().upsert([entry("1")], Deadline(10))
         role.may({"Action": list(opensearch.ACTIONS), "Resource": collection.arn})
@@ -269,7 +262,7 @@ class TestPermissions:
         assert checks == {("aoss:APIAccessAll", collection.arn, True)}
 
     def test_a_writer_does_what_the_runtime_says_that_it_needs(
-        self, collection: Collection, role: Any, keys: tuple[str, str, str]
+        self, collection: Collection, role: Any, keys: Credentials
     ) -> None:
         role.may({"Action": list(opensearch.ACTIONS), "Resource": collection.arn})
         collection.give(writers=[role.arn])
@@ -283,16 +276,14 @@ class TestPermissions:
                 ids(store)
 
     def test_no_other_index_than_those_of_the_policy(
-        self, nextgen: Collection, role: Any, keys: tuple[str, str, str]
+        self, nextgen: Collection, role: Any, keys: Credentials
     ) -> None:
         role.may({"Action": list(opensearch.ACTIONS), "Resource": nextgen.arn})
         nextgen.give(readers=[role.arn], writers=[role.arn])
         with pytest.raises(Refused, match="security_exception"):
             nextgen.store(keys, "i2").upsert([entry("1")], Deadline(10))
 
-    def test_both_policies_are_needed(
-        self, nextgen: Collection, role: Any, keys: tuple[str, str, str]
-    ) -> None:
+    def test_both_policies_are_needed(self, nextgen: Collection, role: Any, keys: Credentials) -> None:
         nextgen.give(readers=[role.arn])
         with pytest.raises(Refused, match="403 Forbidden"):
             ids(nextgen.store(keys))
@@ -304,9 +295,9 @@ class TestPermissions:
 
     def test_a_wrong_signature_is_refused_as_is_a_closed_network(self, nextgen: Collection) -> None:
         with pytest.raises(Refused, match="403 Forbidden"):
-            ids(nextgen.store(("test", "wrong", "")))
+            ids(nextgen.store(WRONG))
         with pytest.raises(AuthorizationException) as refused:
-            nextgen.sdk(("test", "wrong", "")).search(index="i1")
+            nextgen.sdk(WRONG).search(index="i1")
         assert (refused.value.error, refused.value.status_code) == ("Forbidden", 403)
         nextgen.aoss.delete_security_policy(type="network", name=nextgen.name)
         with pytest.raises(Refused, match="403 Forbidden"):

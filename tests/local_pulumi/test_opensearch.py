@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opensearch_caller import store_of_role
 
 from serverless_ai_local import launch
 from serverless_ai_local.doors.pulumi import Deployment
-from serverless_ai_runtime.adapters.aws.opensearch import OpenSearch
-from serverless_ai_runtime.adapters.aws.opensearch_index import place
-from serverless_ai_runtime.adapters.aws.service import Aws, Service
-from serverless_ai_runtime.config import AwsConfig
-from serverless_ai_runtime.core.ports import Deadline, Refused, World
+from serverless_ai_runtime.core.ports import Deadline, Refused
 from serverless_ai_runtime.core.rag.ports import Access, Entry
-from serverless_ai_runtime.http import HttpClient
 
 PROGRAM = """
 import json
@@ -45,20 +40,10 @@ pulumi.export("collection", parts.collection.id)
 """
 
 
-def store(cloud: launch.RunningCloud, text: str, role: str) -> OpenSearch:
-    keys = launch.Credentials(**cloud.admin("POST", "iam/credentials", {"role_arn": role}))
-    world = World(now=time.time, sleep=lambda _: None, random=lambda: 0.5, token=lambda: "0" * 32)
-    config = AwsConfig("us-east-1", keys.access_key, keys.secret_key, keys.token)
-    where = place("vectors", text)
-    return OpenSearch(
-        Service(Aws(HttpClient(world), world, lambda: config), "OpenSearch", where.url, "aoss"), where
-    )
-
-
 def used(cloud: launch.RunningCloud, outputs: Any) -> None:
     """Its roles do what they are for, and no more."""
     entry = Entry("1", "b/a", Access("t"), "words", "", (1, 0, 0))
-    reader, writer = (store(cloud, outputs["place"], outputs[name]) for name in ("reader", "writer"))
+    reader, writer = (store_of_role(cloud, outputs["place"], outputs[name]) for name in ("reader", "writer"))
     for _ in range(2):
         writer.upsert([entry], Deadline(10))
     assert [hit.id for hit in reader.search((1, 0, 0), 5, Access("t"), Deadline(10))] == ["1"]
