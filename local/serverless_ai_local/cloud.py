@@ -22,6 +22,11 @@ from serverless_ai_local.aws.iam.ledger import Ledger
 from serverless_ai_local.aws.identities import Identities
 from serverless_ai_local.aws.moto_backends import ACCOUNT, Moto
 from serverless_ai_local.aws.moto_gaps import MotoGaps
+from serverless_ai_local.aws.opensearch.control import CollectionControl
+from serverless_ai_local.aws.opensearch.data import CollectionData
+from serverless_ai_local.aws.opensearch.estate import Estate
+from serverless_ai_local.aws.opensearch.group_control import GroupControl
+from serverless_ai_local.aws.opensearch.policy_control import PolicyControl
 from serverless_ai_local.aws.provider import Context
 from serverless_ai_local.aws.resource_policies import Service
 from serverless_ai_local.aws.resources import registry
@@ -55,6 +60,8 @@ class Cloud:
         self._postgres = Postgres()
         self._aurora = Aurora(self._postgres, moto.forward)
         self._stacks = CloudFormation(registry(), self._context)
+        estate = Estate(url)
+        self._collections = CollectionData(estate, self._identities, authoriser)
         operations = _joined(
             caller.operations(),
             MotoGaps(moto.forward).operations(),
@@ -62,6 +69,9 @@ class Cloud:
             self._stacks.operations(),
             _bedrock(models),
             self._aurora.operations(),
+            CollectionControl(estate).operations(),
+            GroupControl(estate).operations(),
+            PolicyControl(estate).operations(),
         )
         self._front = Front(self._identities, authoriser, operations, moto)
         self._apis = HttpApis(
@@ -90,6 +100,8 @@ class Cloud:
             answer = self._google(request)
         elif Azure.addressed(request.path):
             answer = self._azure(request, environ["REMOTE_ADDR"])
+        elif CollectionData.addressed(request.path):
+            answer = self._collections(request, environ["REMOTE_ADDR"])
         elif HttpApis.addressed(request) is not None:
             answer = self._apis(request, environ["REMOTE_ADDR"], environ["SERVER_PROTOCOL"])
         else:

@@ -59,9 +59,7 @@ def test_every_line_names_its_resource_and_where_the_price_is_from() -> None:
     assert all(line.why and re.search(r"\d{4}-\d{2}-\d{2}", line.source) for line in lines)
 
 
-@pytest.mark.parametrize(
-    "kind", ["AWS::OpenSearchServerless::Collection", "AWS::lambda::function", "", "Lambda"]
-)
+@pytest.mark.parametrize("kind", ["AWS::OpenSearchService::Domain", "AWS::lambda::function", "", "Lambda"])
 def test_a_resource_without_a_known_price_is_refused_by_name(kind: str) -> None:
     with pytest.raises(UnpricedError, match=re.escape(f"no price is known for resource type {kind}")):
         price_of(kind)

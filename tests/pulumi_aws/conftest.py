@@ -39,6 +39,10 @@ COMPUTED: Mapping[str, Mapping[str, Callable[[str], Any]]] = {
         "arn": _arn("lambda", "function:"),
         "invokeArn": lambda name: f"arn:aws:apigateway:{REGION}:lambda:path/{name}/invocations",
     },
+    "aws:opensearch/serverlessCollection:ServerlessCollection": {
+        "arn": _arn("aoss", "collection/"),
+        "collectionEndpoint": lambda name: f"https://{name}.{REGION}.aoss.amazonaws.com",
+    },
     "aws:s3/bucket:Bucket": {
         "arn": lambda name: f"arn:aws:s3:::{name}",
         "bucket": lambda name: name,

@@ -19,6 +19,7 @@ from serverless_ai_local.aws.api import ApiError
 
 # Services of botocore that share a signing name or are not called like it; every other is called like it.
 SERVICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "aoss": ("opensearchserverless",),
     "apigateway": ("apigatewayv2", "apigateway"),
     "bedrock": ("bedrock-runtime", "bedrock"),
     "dynamodb": ("dynamodb", "dynamodbstreams"),

@@ -58,6 +58,11 @@ KMS_KEY = Price(1.00, "key a month")
 SECRET = Price(0.40, "secret a month")
 NAT_GATEWAY = Price(0.045, "hour")
 PUBLIC_IPV4 = Price(0.005, "hour of an address", _PAGE)
+_OCU_SOURCE: Final = (
+    "OpenSearch Service price page, us-east-1, as quoted on cloudburn.io (2026-03), read 2026-11-27; that "
+    "NEXTGEN has the same price is assumed"
+)
+OCU = Price(0.24, "hour of an OpenSearch compute unit", _OCU_SOURCE)
 INTERFACE_ENDPOINT = Price(0.01, "hour and availability zone")
 AURORA_ACU = Price(0.12, "hour of an Aurora capacity unit (ACU), Serverless v2", _PAGE)
 
@@ -121,6 +126,8 @@ FREE: Final[Mapping[str, str]] = {
             "AWS::Lambda::Version",
             "AWS::Logs::ResourcePolicy",
             "AWS::RDS::DBSubnetGroup",
+            "AWS::OpenSearchServerless::AccessPolicy",
+            "AWS::OpenSearchServerless::SecurityPolicy",
             "AWS::S3::BucketPolicy",
             "AWS::SNS::Subscription",
             "AWS::SNS::TopicPolicy",
@@ -232,6 +239,32 @@ def _endpoint(properties: Properties, _: Peers) -> Idle:
     return _hourly(INTERFACE_ENDPOINT, zones)(properties, {})
 
 
+_SCALES_TO_ZERO: Final = "OpenSearch Service Developer Guide, Scale to zero, read 2026-11-27"
+_CLASSIC_OCU: Final = {"ENABLED": 2.0, "DISABLED": 1.0}
+"""Half a unit for indexing and half one for search, and each once more with standby replicas (AWS Big Data
+Blog, cost-effective search capabilities at any scale, read 2026-11-27)."""
+
+
+def _collection(properties: Properties, peers: Peers) -> Idle:
+    if properties.get("CollectionGroupName"):
+        if not any(kind == "AWS::OpenSearchServerless::CollectionGroup" for kind, _ in peers.values()):
+            raise UnpricedError("a collection whose group is not in the deployment has no price")
+        return Idle(0.0, "its group has the capacity; paid by the gigabyte kept", OCU.source)
+    units = _CLASSIC_OCU[str(properties.get("StandbyReplicas", "ENABLED"))]
+    why = f"{units:g} OCU at least, shared with the account's other classic collections of the same key"
+    return Idle(units * HOURS * OCU.usd, why, OCU.source)
+
+
+def _collection_group(properties: Properties, _: Peers) -> Idle:
+    if properties.get("Generation") != "NEXTGEN":
+        raise UnpricedError("only collection groups of generation NEXTGEN are priced")
+    limits = properties.get("CapacityLimits", {})
+    names = ("MinIndexingCapacityInOcu", "MinSearchCapacityInOcu")
+    units = sum(float(limits.get(name, 0)) for name in names)
+    why = f"{units:g} OCU kept; without a request for 10 minutes it goes down to them"
+    return Idle(units * HOURS * OCU.usd, why, f"{OCU.source}; {_SCALES_TO_ZERO}")
+
+
 def _monthly(price: Price) -> Callable[[Properties, Peers], Idle]:
     return lambda _, __: Idle(price.usd, f"{price.usd:.2f} a {price.unit}", price.source)
 
@@ -254,5 +287,7 @@ _RULES: Final[Mapping[str, Callable[[Properties, Peers], Idle]]] = {
     "AWS::Lambda::EventSourceMapping": _event_source,
     "AWS::RDS::DBCluster": _cluster,
     "AWS::RDS::DBInstance": _database_instance,
+    "AWS::OpenSearchServerless::Collection": _collection,
+    "AWS::OpenSearchServerless::CollectionGroup": _collection_group,
     "AWS::SecretsManager::Secret": _monthly(SECRET),
 }

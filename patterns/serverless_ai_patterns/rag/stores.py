@@ -37,7 +37,7 @@ class OpenSearch:
     classic: bool = False
     """A classic collection, which never scales to zero, instead of one in a group of generation NEXTGEN."""
     max_ocu: int = 2
-    """Most capacity units, for indexing and for search each."""
+    """Most capacity units, for indexing and for search each; with `classic` the account's limit counts."""
 
     def __post_init__(self) -> None:
         typed(self)

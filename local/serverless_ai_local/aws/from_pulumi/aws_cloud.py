@@ -20,6 +20,7 @@ from serverless_ai_local.aws.from_pulumi import (
     models,
     network,
     observability,
+    opensearch,
     place,
     tables,
     vectors,
@@ -45,6 +46,7 @@ ROWS: Final[Sequence[Translation]] = (
     *models.ROWS,
     *network.ROWS,
     *observability.ROWS,
+    *opensearch.ROWS,
     *tables.ROWS,
     *vectors.ROWS,
 )

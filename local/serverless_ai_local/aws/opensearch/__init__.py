@@ -1,0 +1,1 @@
+"""OpenSearch Serverless: a fake of its control plane and of the calls of a vector search collection."""
