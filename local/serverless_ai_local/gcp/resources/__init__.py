@@ -15,11 +15,23 @@ from serverless_ai_local.gcp.resources import (
     observability,
     secrets,
     state,
+    vectors,
 )
 from serverless_ai_local.gcp.resources.row import Row
 
 ROWS: Final[Mapping[str, Row]] = {
     row.token: row
-    for part in (ai, eventarc, functions, gateway, identities, messaging, observability, secrets, state)
+    for part in (
+        ai,
+        eventarc,
+        functions,
+        gateway,
+        identities,
+        messaging,
+        observability,
+        secrets,
+        state,
+        vectors,
+    )
     for row in part.ROWS
 }
