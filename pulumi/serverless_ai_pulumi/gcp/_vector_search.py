@@ -82,7 +82,7 @@ def allow(
     project: pulumi.Output[str],
     opts: pulumi.ResourceOptions,
 ) -> list[pulumi.Resource]:
-    """Let `identity` do this: `made.read` for who asks, `made.write` for who writes. `use` names the roles."""
+    """Let `identity` do this: `made.read` for who asks, `made.write` for who writes. `use` names roles."""
     role = custom_role(name, f"{use}-vectors", rights.vectors, opts=opts)
     granted: list[pulumi.Resource] = [
         on_project(f"{name}-{use}-on-vectors", identity, role.name, project=project, opts=opts)
