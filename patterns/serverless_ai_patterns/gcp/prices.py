@@ -101,8 +101,8 @@ def _secret_version(_: Properties) -> Idle:
     return Idle(SECRET_VERSION.usd, why, _LIST)
 
 
-def _paid_by_use(why: str) -> Callable[[Properties], Idle]:
-    return lambda _: Idle(0.0, why, _LIST)
+def _paid_by_use(why: str, source: str = _LIST) -> Callable[[Properties], Idle]:
+    return lambda _: Idle(0.0, why, source)
 
 
 def _deployed_index(properties: Properties) -> Idle:
@@ -124,7 +124,8 @@ _RULES: Final[Mapping[str, Callable[[Properties], Idle]]] = {
     "gcp:monitoring/alertPolicy:AlertPolicy": _alert,
     "gcp:secretmanager/secretVersion:SecretVersion": _secret_version,
     "gcp:vectorsearch/collection:Collection": _paid_by_use(
-        "paid by the gigabyte kept, the write and the search; only an index has machines, and none is made"
+        "paid by the gigabyte kept, the write and the search; only an index has machines, and none is made",
+        "overview of Agent Retrieval (usage-based pricing for smaller workloads), read 2026-11-27; no rates",
     ),
     "gcp:vertex/aiIndex:AiIndex": _paid_by_use("paid by the gigabyte built and streamed"),
     "gcp:vertex/aiIndexEndpoint:AiIndexEndpoint": _paid_by_use("its deployed indexes are paid for"),
