@@ -147,6 +147,7 @@ class GcpConfig(NamedTuple):
     """"" = the URL depends on the model's location."""
     ai: str
     """One URL for Document AI, Vision, Natural Language and Speech; "" = each has its own."""
+    vector_search: str = "https://vectorsearch.googleapis.com"
 
 
 class AwsConfig(NamedTuple):
@@ -262,6 +263,7 @@ def gcp(env: Mapping[str, str] | None = None) -> GcpConfig:
     """Where this function finds Google's services."""
     source = os.environ if env is None else env
     vertex, ai = (source.get(variable(name), "") for name in ("vertex_endpoint", "google_ai_endpoint"))
+    vectors = source.get(variable("vector_search_endpoint")) or GcpConfig._field_defaults["vector_search"]
     return GcpConfig(
         metadata="http://" + (source.get("GCE_METADATA_HOST") or "metadata.google.internal"),
         firestore=_emulated(source, "FIRESTORE_EMULATOR_HOST", "firestore.googleapis.com"),
@@ -270,6 +272,7 @@ def gcp(env: Mapping[str, str] | None = None) -> GcpConfig:
         storage=_secure_url("STORAGE_EMULATOR_HOST", source.get("STORAGE_EMULATOR_HOST", _STORAGE)),
         vertex=service_url("vertex_endpoint", vertex) if vertex else "",
         ai=service_url("google_ai_endpoint", ai) if ai else "",
+        vector_search=service_url("vector_search_endpoint", vectors),
     )
 
 

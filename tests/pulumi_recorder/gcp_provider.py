@@ -22,6 +22,8 @@ NAMED_BY = {
     "gcp:projects/iAMCustomRole:IAMCustomRole": "roleId",
     "gcp:secretmanager/secret:Secret": "secretId",
     "gcp:serviceaccount/account:Account": "accountId",
+    "gcp:vectorsearch/collection:Collection": "collectionId",
+    "gcp:vertex/aiIndexEndpointDeployedIndex:AiIndexEndpointDeployedIndex": "deployedIndexId",
 }
 IDS = {
     "gcp:artifactregistry/repository:Repository": f"projects/{PROJECT}/locations/{REGION}/repositories/",
@@ -30,6 +32,10 @@ IDS = {
     "gcp:pubsub/subscription:Subscription": f"projects/{PROJECT}/subscriptions/",
     "gcp:pubsub/topic:Topic": f"projects/{PROJECT}/topics/",
     "gcp:secretmanager/secret:Secret": f"projects/{PROJECT}/secrets/",
+    "gcp:firestore/database:Database": f"projects/{PROJECT}/databases/",
+    "gcp:vectorsearch/collection:Collection": f"projects/{PROJECT}/locations/{REGION}/collections/",
+    "gcp:vertex/aiIndex:AiIndex": f"projects/{PROJECT}/locations/{REGION}/indexes/",
+    "gcp:vertex/aiIndexEndpoint:AiIndexEndpoint": f"projects/{PROJECT}/locations/{REGION}/indexEndpoints/",
 }
 
 
@@ -42,6 +48,9 @@ COMPUTED: Mapping[str, Mapping[str, Callable[[str], Any]]] = {
     "gcp:apigateway/gateway:Gateway": {"defaultHostname": lambda name: f"{name}-x.ew.gateway.dev"},
     "gcp:cloudfunctionsv2/function:Function": {
         "serviceConfig": lambda name: {"uri": f"https://{name}-x.a.run.app"}
+    },
+    "gcp:vertex/aiIndexEndpoint:AiIndexEndpoint": {
+        "publicEndpointDomainName": lambda name: f"{name}.europe-west1-42.vdb.vertexai.goog"
     },
     "gcp:projects/iAMCustomRole:IAMCustomRole": {"name": lambda name: f"projects/{PROJECT}/roles/{name}"},
     "gcp:projects/serviceIdentity:ServiceIdentity": {"member": lambda _: AGENT},

@@ -24,6 +24,14 @@ def test_without_variables_the_services_are_googles() -> None:
     )
 
 
+def test_vector_search_is_where_its_variable_says() -> None:
+    assert config.gcp({}).vector_search == "https://vectorsearch.googleapis.com"
+    moved = config.gcp({"SERVERLESS_AI_VECTOR_SEARCH_ENDPOINT": "http://127.0.0.1:7/"})
+    assert moved.vector_search == "http://127.0.0.1:7"
+    with pytest.raises(ConfigError, match="SERVERLESS_AI_VECTOR_SEARCH_ENDPOINT"):
+        config.gcp({"SERVERLESS_AI_VECTOR_SEARCH_ENDPOINT": "http://example.com"})
+
+
 def test_the_official_variables_move_them() -> None:
     env = {
         "GCE_METADATA_HOST": "127.0.0.1:1",

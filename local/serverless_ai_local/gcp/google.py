@@ -41,6 +41,10 @@ from serverless_ai_local.gcp.services.secret_manager import PATH as SECRETS
 from serverless_ai_local.gcp.services.secret_manager import SecretManager
 from serverless_ai_local.gcp.services.storage import PATH as STORAGE
 from serverless_ai_local.gcp.services.storage import Storage
+from serverless_ai_local.gcp.services.vector_index import PATH as VECTOR_INDEX
+from serverless_ai_local.gcp.services.vector_index import VectorIndex
+from serverless_ai_local.gcp.services.vector_search import PATH as VECTOR_SEARCH
+from serverless_ai_local.gcp.services.vector_search import VectorSearch
 from serverless_ai_local.gcp.services.vertex import PATH as VERTEX
 from serverless_ai_local.gcp.services.vertex import Vertex
 from serverless_ai_local.gcp.tokens import LIFETIME_S, GoogleTokens
@@ -78,6 +82,8 @@ class Google:
         self._pubsub = PubSub(self._registry, authority, self._deliveries)
         self._firestore = Firestore(self._registry, authority)
         self._vertex = Vertex(models, authority)
+        self._vector_search = VectorSearch(self._registry, authority)
+        self._vector_index = VectorIndex(self._registry, authority)
         self._scheduler = Scheduler(self._registry, self._pubsub, self._tokens)
         self._secrets = SecretManager(self._registry, authority)
         self._fleet = Fleet(self._registry, self._tokens, self._secrets, services(url))
@@ -162,6 +168,8 @@ class Google:
             (PUBSUB, self._pubsub),
             (SECRETS, self._secrets),
             (AI, self._ai),
+            (VECTOR_SEARCH, self._vector_search),
+            (VECTOR_INDEX, self._vector_index),
         ):
             found = pattern.fullmatch(path)
             if found is not None:
@@ -233,6 +241,7 @@ def services(url: str) -> dict[str, str]:
         "STORAGE_EMULATOR_HOST": url,
         "SERVERLESS_AI_VERTEX_ENDPOINT": url,
         "SERVERLESS_AI_GOOGLE_AI_ENDPOINT": url,
+        "SERVERLESS_AI_VECTOR_SEARCH_ENDPOINT": url,
     }
 
 

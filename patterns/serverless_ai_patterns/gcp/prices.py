@@ -19,6 +19,12 @@ SCHEDULER_JOB = Price(0.10, "job a month", _LIST)
 SECRET_VERSION = Price(0.06, "version a month in each place that keeps it", _LIST)
 ALLOYDB_CPU = Price(0.06608, "hour of a vCPU", "facts of 2026-11, as in infracost's test data")
 ALLOYDB_GB = Price(0.0112, "hour of a gigabyte of memory", "facts of 2026-11, as in infracost's test data")
+_HOURS: Final = 730
+VECTOR_MACHINES: Final[Mapping[str, Price]] = {
+    "e2-standard-2": Price(0.0939 * _HOURS, "machine of an index a month", _LIST),
+    "e2-standard-16": Price(0.751 * _HOURS, "machine of an index a month", _LIST),
+}
+"""Of Vector Search 1.0, in us-central1; a machine serves one replica of one shard."""
 
 Properties = Mapping[str, Any]
 
@@ -118,10 +124,34 @@ def _secret_version(_: Properties) -> Idle:
     return Idle(SECRET_VERSION.usd, why, _LIST)
 
 
+def _paid_by_use(why: str, source: str = _LIST) -> Callable[[Properties], Idle]:
+    return lambda _: Idle(0.0, why, source)
+
+
+def _deployed_index(properties: Properties) -> Idle:
+    """One shard. Without machines of its own choice Vertex AI takes two of the larger kind."""
+    resources = properties.get("dedicatedResources", {})
+    kind = resources.get("machineSpec", {}).get("machineType", "e2-standard-16")
+    count = int(resources.get("minReplicaCount", 1 if resources else 2))
+    if kind not in VECTOR_MACHINES:
+        raise UnpricedError(f"machine {kind} of an index has no price here; add it to gcp/prices.py")
+    price = VECTOR_MACHINES[kind]
+    return Idle(
+        count * price.usd, f"{count} x {kind}: {price.usd:.2f} a {price.unit} and shard", price.source
+    )
+
+
 _RULES: Final[Mapping[str, Callable[[Properties], Idle]]] = {
     "gcp:alloydb/instance:Instance": _alloydb,
     "gcp:cloudfunctionsv2/function:Function": _function,
     "gcp:cloudscheduler/job:Job": _job,
     "gcp:monitoring/alertPolicy:AlertPolicy": _alert,
     "gcp:secretmanager/secretVersion:SecretVersion": _secret_version,
+    "gcp:vectorsearch/collection:Collection": _paid_by_use(
+        "paid by the gigabyte kept, the write and the search; only an index has machines, and none is made",
+        "overview of Agent Retrieval (usage-based pricing for smaller workloads), read 2026-11-27; no rates",
+    ),
+    "gcp:vertex/aiIndex:AiIndex": _paid_by_use("paid by the gigabyte built and streamed"),
+    "gcp:vertex/aiIndexEndpoint:AiIndexEndpoint": _paid_by_use("its deployed indexes are paid for"),
+    "gcp:vertex/aiIndexEndpointDeployedIndex:AiIndexEndpointDeployedIndex": _deployed_index,
 }

@@ -12,6 +12,7 @@ from serverless_ai_runtime.adapters.gcp.firestore import EXPIRES, VALUE
 
 def state_database(
     name: str,
+    use: str = "state",
     *,
     region: pulumi.Input[str],
     protected: bool,
@@ -25,8 +26,8 @@ def state_database(
     """
     encryption = None if key is None else gcp.firestore.DatabaseCmekConfigArgs(kms_key_name=key)
     return gcp.firestore.Database(
-        f"{name}-state",
-        name=unique(name, "state"),
+        f"{name}-{use}",
+        name=unique(name, use),
         location_id=region,
         type="FIRESTORE_NATIVE",
         point_in_time_recovery_enablement="POINT_IN_TIME_RECOVERY_ENABLED",

@@ -16,6 +16,7 @@ from serverless_ai_local.gcp.resources import (
     observability,
     secrets,
     state,
+    vectors,
 )
 from serverless_ai_local.gcp.resources.row import Row
 
@@ -32,6 +33,7 @@ ROWS: Final[Mapping[str, Row]] = {
         observability,
         secrets,
         state,
+        vectors,
     )
     for row in part.ROWS
 }
