@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aws_cdk import Fn, RemovalPolicy, aws_ec2, aws_iam, aws_kms, aws_rds
+from aws_cdk import Fn, RemovalPolicy, aws_ec2, aws_kms, aws_rds
 from constructs import Construct
 
 from serverless_ai_cdk._acknowledge import acknowledge
@@ -37,7 +37,7 @@ class AuroraStore:
     read: tuple[Statement, ...]
     write: tuple[Statement, ...]
 
-    def let_in(self, *, readers: Sequence[aws_iam.IRole], writers: Sequence[aws_iam.IRole]) -> None:
+    def let_in(self, *, readers: Sequence[str], writers: Sequence[str]) -> None:
         """Nothing to do: the roles' own policies admit them."""
 
 

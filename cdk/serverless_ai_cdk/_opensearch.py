@@ -23,10 +23,20 @@ class OpenSearchParts:
     """None for a classic collection."""
     encryption: aoss.CfnSecurityPolicy
     network: aoss.CfnSecurityPolicy
-    access: aoss.CfnAccessPolicy
     places: Mapping[str, str]
     read: Sequence[Statement]
     write: Sequence[Statement]
+    _holder: Construct
+    _name: str
+    _store: OpenSearch
+
+    def let_in(self, *, readers: Sequence[str], writers: Sequence[str]) -> None:
+        """The policy of who searches and who writes: the rights of a role alone let nobody in."""
+        allowed = data.access_policy(
+            self._name, list(self.places), self._store, readers=readers, writers=writers
+        )
+        policy = Stack.of(self._holder).to_json_string(allowed)
+        aoss.CfnAccessPolicy(self._holder, "Access", name=self._name, type="data", policy=policy)
 
 
 def opensearch(
@@ -35,12 +45,10 @@ def opensearch(
     indexes: Mapping[str, int],
     store: OpenSearch,
     *,
-    readers: Sequence[str],
-    writers: Sequence[str],
     key: aws_kms.IKey | None,
     removal_policy: RemovalPolicy,
 ) -> OpenSearchParts:
-    """`indexes`: name -> dimension; `readers` and `writers`: ARNs of the roles that search and that write."""
+    """`indexes`: name -> dimension. Nobody may use them until they are `let_in`."""
     holder = Construct(scope, id)
     name = data.short_name(Names.unique_resource_name(holder, max_length=255), store)
     encryption = _policy(
@@ -62,20 +70,18 @@ def opensearch(
     for kept in (collection, group):
         if kept is not None:
             kept.apply_removal_policy(removal_policy)
-    allowed = data.access_policy(name, list(indexes), store, readers=readers, writers=writers)
-    access = aoss.CfnAccessPolicy(
-        holder, "Access", name=name, type="data", policy=Stack.of(scope).to_json_string(allowed)
-    )
     statements = [data.use_collection(collection.attr_arn)]
     return OpenSearchParts(
         collection=collection,
         group=group,
         encryption=encryption,
         network=network,
-        access=access,
         places=data.places(collection.attr_collection_endpoint, indexes, store),
         read=statements,
         write=statements,
+        _holder=holder,
+        _name=name,
+        _store=store,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aws_cdk import RemovalPolicy, aws_iam, aws_kms, aws_s3vectors
+from aws_cdk import RemovalPolicy, aws_kms, aws_s3vectors
 from constructs import Construct
 
 from serverless_ai_patterns.aws import s3_vectors as shared
@@ -33,7 +33,7 @@ class S3VectorsParts:
     def write(self) -> Sequence[Statement]:
         return shared.write(list(self.places.values()))
 
-    def let_in(self, *, readers: Sequence[aws_iam.IRole], writers: Sequence[aws_iam.IRole]) -> None:
+    def let_in(self, *, readers: Sequence[str], writers: Sequence[str]) -> None:
         """Nothing to do: the roles' own policies admit them."""
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from aws_cdk import RemovalPolicy, aws_iam, aws_kms
+from aws_cdk import RemovalPolicy, aws_kms
 from constructs import Construct
 
 from serverless_ai_cdk._aurora import aurora
+from serverless_ai_cdk._opensearch import opensearch
 from serverless_ai_cdk._s3_vectors import s3_vectors
 from serverless_ai_patterns.aws.policy import Statement
-from serverless_ai_patterns.rag.stores import Aurora, S3Vectors, VectorStore
+from serverless_ai_patterns.rag.stores import Aurora, OpenSearch, S3Vectors, VectorStore
 
 
 class Vectors(Protocol):
@@ -32,8 +33,8 @@ class Vectors(Protocol):
         """What who keeps the index may do."""
         ...
 
-    def let_in(self, *, readers: Sequence[aws_iam.IRole], writers: Sequence[aws_iam.IRole]) -> None:
-        """Admit roles where the store itself lists who may come in."""
+    def let_in(self, *, readers: Sequence[str], writers: Sequence[str]) -> None:
+        """Admit roles, by their ARNs, where the store itself lists who may come in."""
         ...
 
 
@@ -51,4 +52,6 @@ def vectors(
         return s3_vectors(scope, id, indexes, key=key, removal_policy=removal_policy)
     if isinstance(store, Aurora):
         return aurora(scope, id, indexes, store, key=key, removal_policy=removal_policy)
+    if isinstance(store, OpenSearch):
+        return opensearch(scope, id, indexes, store, key=key, removal_policy=removal_policy)
     raise ValueError(f"{scope.node.path}: AWS has no store {store!r}")

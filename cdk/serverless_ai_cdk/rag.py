@@ -98,7 +98,7 @@ class Rag(Construct):
             self, "IngestRole", "lambda.amazonaws.com", self._ingest_statements()
         )
         self.role: aws_iam.Role = service_role(self, "Role", "lambda.amazonaws.com", self._query_statements())
-        self.vectors.let_in(readers=[self.role], writers=[self.ingest_role])
+        self.vectors.let_in(readers=[self.role.role_arn], writers=[self.ingest_role.role_arn])
         self.ingest_function: aws_lambda.Function = self._make_ingest_function()
         self.source: aws_lambda.CfnEventSourceMapping = self._make_source()
         self.rule: aws_events.CfnRule = self._make_rule()

@@ -36,11 +36,10 @@ def block(
         "Vectors",
         INDEXES,
         store,
-        readers=[roles["Reader"].role_arn],
-        writers=[roles["Writer"].role_arn],
         key=aws_kms.Key(stack, "Key") if key else None,
         removal_policy=removal_policy,
     )
+    parts.let_in(readers=[roles["Reader"].role_arn], writers=[roles["Writer"].role_arn])
     for role, statements in ((roles["Reader"], parts.read), (roles["Writer"], parts.write)):
         for one in statements:
             role.add_to_policy(aws_iam.PolicyStatement.from_json(one.to_json()))

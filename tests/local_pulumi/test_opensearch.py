@@ -29,8 +29,9 @@ def role(name):
     return aws.iam.Role(name, assume_role_policy=text)
 
 reader, writer = role("reader"), role("writer")
-parts = opensearch("store", {"i1": 3, "i2": 4}, OpenSearch(STORE), readers=[reader.arn], writers=[writer.arn],
-    key_arn=None, retain=False, opts=pulumi.ResourceOptions())
+parts = opensearch("store", {"i1": 3, "i2": 4}, OpenSearch(STORE), key_arn=None, retain=False,
+    opts=pulumi.ResourceOptions())
+parts.let_in(readers=[reader.arn], writers=[writer.arn])
 for name, one, statements in (("reader", reader, parts.read), ("writer", writer, parts.write)):
     text = statements.apply(lambda found: json.dumps(document(found)))
     aws.iam.RolePolicy(name, role=one.name, policy=text)

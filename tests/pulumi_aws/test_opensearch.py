@@ -26,12 +26,11 @@ def made(deploy: Deploy) -> Any:
                 "store",
                 {"i1": 3, "i2": 4},
                 store,
-                readers=readers,
-                writers=[WRITER],
                 key_arn=key,
                 retain=True,
                 opts=pulumi.ResourceOptions(),
             )
+            parts.let_in(readers=readers, writers=[WRITER])
             pulumi.export("places", dict(parts.places))
             pulumi.export("read", parts.read.apply(lambda found: [one.to_json() for one in found]))
 

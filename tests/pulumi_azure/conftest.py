@@ -32,6 +32,7 @@ NAMED_BY = {
     "iothub:IotHubResource": "resourceName",
     "keyvault:Secret": "secretName",
     "keyvault:Vault": "vaultName",
+    "search:Service": "searchServiceName",
     "storage:BlobContainer": "containerName",
     "storage:Queue": "queueName",
     "storage:StorageAccount": "accountName",
@@ -50,6 +51,7 @@ PATHS = {
     "keyvault:Secret": "Microsoft.KeyVault/vaults/{vaultName}/secrets/{name}",
     "operationalinsights:Workspace": "Microsoft.OperationalInsights/workspaces/{name}",
     "managedidentity:UserAssignedIdentity": "Microsoft.ManagedIdentity/userAssignedIdentities/{name}",
+    "search:Service": "Microsoft.Search/searchServices/{name}",
     "storage:BlobContainer": "Microsoft.Storage/storageAccounts/{accountName}"
     "/blobServices/default/containers/{name}",
     "storage:Queue": "Microsoft.Storage/storageAccounts/{accountName}/queueServices/default/queues/{name}",
@@ -94,6 +96,7 @@ COMPUTED: Mapping[str, Mapping[str, Callable[[str], Any]]] = {
         "tenantId": lambda _: TENANT,
     },
     "resources:ResourceGroup": {"location": lambda _: "swedencentral"},
+    "search:Service": {"endpoint": lambda name: f"https://{name}.search.windows.net"},
     "storage:StorageAccount": {
         "primaryEndpoints": lambda name: {
             "blob": f"https://{name}.blob.core.windows.net/",

@@ -38,6 +38,7 @@ from serverless_ai_local.azure.iot_hub import IotHubs
 from serverless_ai_local.azure.management import Management
 from serverless_ai_local.azure.queue_service import QueueService
 from serverless_ai_local.azure.queues import Queues
+from serverless_ai_local.azure.search_service import SearchService
 from serverless_ai_local.azure.types import TABLE
 from serverless_ai_local.azure.vaults import SECRET, Vaults
 from serverless_ai_local.gateway.jwt_authorizer import JwtVerifier
@@ -85,6 +86,7 @@ class Azure:
             place.MANAGEMENT: management,
             place.PUBLISHING: Publishing(estate, access, self._host),
             place.QUEUES: QueueService(estate, access, queues),
+            place.SEARCH: SearchService(estate, access),
             place.SITES: sites,
             place.VAULTS: vaults,
         }

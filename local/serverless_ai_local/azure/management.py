@@ -112,6 +112,7 @@ _WORLDWIDE: Final = frozenset(
         "eventgrid:Topic",
         "iothub:IotHubResource",
         "keyvault:Vault",
+        "search:Service",
         "storage:StorageAccount",
         "web:WebApp",
     )

@@ -9,6 +9,7 @@ _STORAGE: Final = "Microsoft.Storage/storageAccounts"
 _QUEUE: Final = f"{_STORAGE}/queueServices/queues"
 _MESSAGES: Final = f"{_QUEUE}/messages"
 _BLOBS: Final = f"{_STORAGE}/blobServices/containers/blobs"
+_SEARCH: Final = "Microsoft.Search/searchServices"
 _COSMOS: Final = "Microsoft.DocumentDB/databaseAccounts"
 _DOCS: Final = (
     "MicrosoftDocs/azure-docs, articles/role-based-access-control/built-in-roles/{0}.md; read 2026-11-24"
@@ -96,6 +97,23 @@ ROLES: Final[Mapping[str, Role]] = {
     ),
     "d5a91429-5739-47e2-a06b-3470a27159e7": Role(
         "EventGrid Data Sender", ("Microsoft.EventGrid/events/send/action",), _DOCS.format("integration")
+    ),
+    "1407120a-92aa-4202-b7e9-c0e197c71c8f": Role(
+        "Search Index Data Reader",
+        (f"{_SEARCH}/indexes/documents/read",),
+        _DOCS.format("ai-machine-learning"),
+    ),
+    "8ebe5a00-799e-43f5-93ac-243d3dce84a7": Role(
+        "Search Index Data Contributor",
+        (f"{_SEARCH}/indexes/documents/*",),
+        _DOCS.format("ai-machine-learning"),
+    ),
+    "7ca78c08-252a-4471-8644-bb5ff32d4ba0": Role(
+        "Search Service Contributor",
+        (),
+        "as its actions (Microsoft.Search/searchServices/*) are described, but for documents: "
+        "https://learn.microsoft.com/azure/search/search-security-rbac; read 2026-11-27",
+        (f"{_SEARCH}/indexes/read", f"{_SEARCH}/indexes/write", f"{_SEARCH}/indexes/delete"),
     ),
 }  # fmt: skip
 """By the id of the definition."""

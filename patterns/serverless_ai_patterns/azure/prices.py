@@ -18,6 +18,12 @@ _FLEX: Final = f"Azure Functions price page through modal.com, May 2025; read {R
 METRIC_ALERT = Price(0.10, "time series of a metric alert a month; the first ten are free", _LIST)
 LOG_ALERT = Price(0.50, "log alert asked every 15 minutes, a month", _LIST)
 HUB_UNIT = Price(25.00, "unit of the size S1 of an IoT hub a month", _LIST)
+_SEARCH: Final = f"Azure retail prices through infracost's tests of 2026-08-21; read {READ_ON}"
+SEARCH_UNITS: Final = {
+    "basic": Price(73.73, "unit of the tier Basic a month", _SEARCH),
+    "standard": Price(245.28, "unit of the tier Standard S1 a month", f"from memory on {READ_ON}"),
+}
+"""A unit is a replica of a partition."""
 ALWAYS_READY = Price(0.000004, "GB-second of an always ready instance", _FLEX)
 
 Properties = Mapping[str, Any]
@@ -124,6 +130,20 @@ def _hub(properties: Properties) -> Idle:
     return Idle(units * HUB_UNIT.usd, why, HUB_UNIT.source)
 
 
+def _search(properties: Properties) -> Idle:
+    kind, sku = "azure-native:search:Service", str(properties["sku"]["name"])
+    if sku == "serverless":
+        why = "a preview that is not billed yet, paid by the compute unit and the gigabyte once it is"
+        return Idle(
+            0.0, why, "learn.microsoft.com/azure/search/serverless-cost-optimization; read 2026-11-27"
+        )
+    if sku not in SEARCH_UNITS:
+        raise UnpricedError(f"{kind} has a known price as {', '.join(SEARCH_UNITS)}, not as {sku}")
+    price = SEARCH_UNITS[sku]
+    units = int(properties.get("replicaCount", 1)) * int(properties.get("partitionCount", 1))
+    return Idle(units * price.usd, f"{units} {price.unit}", price.source)
+
+
 def _only(kind: str, variant: str, free: Mapping[str, str]) -> Idle:
     """A type of which only some variants cost nothing idle; the price of the others is not known here."""
     if variant in free:
@@ -150,6 +170,7 @@ _RULES: Final[Mapping[str, Callable[[Properties], Idle]]] = {
     "azure-native:iothub:IotHubResource": _hub,
     "azure-native:monitor:MetricAlert": _metric_alert,
     "azure-native:monitor:ScheduledQueryRule": _log_alert,
+    "azure-native:search:Service": _search,
     "azure-native:web:AppServicePlan": _plan,
     "azure-native:web:WebApp": _app,
 }

@@ -10,7 +10,16 @@ import re
 import uuid
 from typing import Final, NamedTuple
 
-from serverless_ai_runtime.adapters.azure import ai, blobs, cosmos, cosmos_vectors, foundry, queue, topics
+from serverless_ai_runtime.adapters.azure import (
+    ai,
+    ai_search,
+    blobs,
+    cosmos,
+    cosmos_vectors,
+    foundry,
+    queue,
+    topics,
+)
 
 _SUBSCRIPTION: Final = re.compile(r"/subscriptions/([^/]+)/", re.IGNORECASE)
 
@@ -78,6 +87,21 @@ USE_KEY: Final = Role(
     "Key Vault Crypto Service Encryption User",
     "e147488a-f6f5-4113-8e2d-b22465e65bf6",
     "A service wraps what it keeps with your key",
+)
+READ_INDEX: Final = Role(
+    ai_search.READ_ROLE,
+    "1407120a-92aa-4202-b7e9-c0e197c71c8f",
+    "Chunks are searched",
+)
+WRITE_INDEX: Final = Role(
+    ai_search.WRITE_ROLE,
+    "8ebe5a00-799e-43f5-93ac-243d3dce84a7",
+    "Chunks are written and deleted",
+)
+DEFINE_INDEX: Final = Role(
+    ai_search.DEFINE_ROLE,
+    "7ca78c08-252a-4471-8644-bb5ff32d4ba0",
+    "The first write makes the index, which is no resource of its own; the service has no keys to read",
 )
 
 USE_RECORDS: Final = Role(

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from serverless_ai_patterns.function_llm import Jwt
-from serverless_ai_patterns.gcp import events
+from serverless_ai_patterns.gcp import events, vector_search
 from serverless_ai_patterns.gcp.function_llm import CONCURRENCY, MAX_INSTANCES, MAX_RETENTION_DAYS, THREADS
 from serverless_ai_patterns.gcp.gateway import check_audiences
 from serverless_ai_patterns.models import Model
 from serverless_ai_patterns.rag.handler import IngestPlaces, ingest_config, query_config
 from serverless_ai_patterns.rag.settings import Embedding, RagSettings
-from serverless_ai_patterns.rag.stores import AlloyDb, index_name, key_of
+from serverless_ai_patterns.rag.stores import AlloyDb, VertexVectorSearch, index_name, key_of
 from serverless_ai_runtime.adapters.gcp.arrivals import DELETED, FINALIZED
 from serverless_ai_runtime.config import GcpEdgeConfig, to_env
 from serverless_ai_runtime.config_event_pipeline import GcpPipelineEdge
@@ -105,8 +105,11 @@ def apis(settings: RagSettings) -> list[str]:
     needed: set[str] = set(_APIS)
     if isinstance(settings.endpoint.auth, Jwt):
         needed.update(_GATEWAY_APIS)
-    if isinstance(settings.store_on(CLOUD), AlloyDb):
+    store = settings.store_on(CLOUD)
+    if isinstance(store, AlloyDb):
         needed.update(_ALLOYDB_APIS)
+    if isinstance(store, VertexVectorSearch):
+        needed.update(vector_search.CLASSIC_APIS if store.classic else vector_search.APIS)
     return sorted(needed)
 
 

@@ -37,7 +37,7 @@ class AuroraStore:
     read: pulumi.Output[list[Statement]]
     write: pulumi.Output[list[Statement]]
 
-    def let_in(self, *, readers: Sequence[aws.iam.Role], writers: Sequence[aws.iam.Role]) -> None:
+    def let_in(self, *, readers: Sequence[pulumi.Input[str]], writers: Sequence[pulumi.Input[str]]) -> None:
         """Nothing to do: the roles' own policies admit them."""
 
 

@@ -23,10 +23,30 @@ class OpenSearchParts:
     """None for a classic collection."""
     encryption: aws.opensearch.ServerlessSecurityPolicy
     network: aws.opensearch.ServerlessSecurityPolicy
-    access: aws.opensearch.ServerlessAccessPolicy
     places: Mapping[str, pulumi.Output[str]]
-    read: pulumi.Output[Sequence[Statement]]
-    write: pulumi.Output[Sequence[Statement]]
+    read: pulumi.Output[list[Statement]]
+    write: pulumi.Output[list[Statement]]
+    _name: str
+    _called: str
+    _store: OpenSearch
+    _opts: pulumi.ResourceOptions
+
+    def let_in(self, *, readers: Sequence[pulumi.Input[str]], writers: Sequence[pulumi.Input[str]]) -> None:
+        """The policy of who searches and who writes: the rights of a role alone let nobody in."""
+
+        def allowed(roles: Sequence[Sequence[str]]) -> str:
+            given = data.access_policy(
+                self._called, list(self.places), self._store, readers=roles[0], writers=roles[1]
+            )
+            return json.dumps(given)
+
+        aws.opensearch.ServerlessAccessPolicy(
+            f"{self._name}-access",
+            name=self._called,
+            type="data",
+            policy=pulumi.Output.all(pulumi.Output.all(*readers), pulumi.Output.all(*writers)).apply(allowed),
+            opts=self._opts,
+        )
 
 
 def opensearch(
@@ -34,13 +54,11 @@ def opensearch(
     indexes: Mapping[str, int],
     store: OpenSearch,
     *,
-    readers: Sequence[pulumi.Input[str]],
-    writers: Sequence[pulumi.Input[str]],
     key_arn: pulumi.Input[str] | None,
     retain: bool,
     opts: pulumi.ResourceOptions,
 ) -> OpenSearchParts:
-    """`indexes`: name -> dimension; `readers` and `writers`: ARNs of the roles that search and that write.
+    """`indexes`: name -> dimension. Nobody may use them until they are `let_in`.
 
     With `retain` the collection and its group stay when the stack is destroyed.
     """
@@ -71,32 +89,23 @@ def opensearch(
         collection_group_name=group.name if group else None,
         opts=pulumi.ResourceOptions.merge(kept, pulumi.ResourceOptions(depends_on=[encryption, network])),
     )
-
-    def allowed(roles: Sequence[Sequence[str]]) -> str:
-        given = data.access_policy(called, list(indexes), store, readers=roles[0], writers=roles[1])
-        return json.dumps(given)
-
-    access = aws.opensearch.ServerlessAccessPolicy(
-        f"{name}-access",
-        name=called,
-        type="data",
-        policy=pulumi.Output.all(pulumi.Output.all(*readers), pulumi.Output.all(*writers)).apply(allowed),
-        opts=opts,
-    )
     statements = collection.arn.apply(_statements)
     return OpenSearchParts(
         collection=collection,
         group=group,
         encryption=encryption,
         network=network,
-        access=access,
         places={index: _place(collection, index, dimension, store) for index, dimension in indexes.items()},
         read=statements,
         write=statements,
+        _name=name,
+        _called=called,
+        _store=store,
+        _opts=opts,
     )
 
 
-def _statements(arn: str) -> Sequence[Statement]:
+def _statements(arn: str) -> list[Statement]:
     return [data.use_collection(arn)]
 
 

@@ -33,7 +33,7 @@ class S3VectorsParts:
     def write(self) -> pulumi.Output[list[Statement]]:
         return pulumi.Output.all(*self.places.values()).apply(shared.write)
 
-    def let_in(self, *, readers: Sequence[aws.iam.Role], writers: Sequence[aws.iam.Role]) -> None:
+    def let_in(self, *, readers: Sequence[pulumi.Input[str]], writers: Sequence[pulumi.Input[str]]) -> None:
         """Nothing to do: the roles' own policies admit them."""
 
 

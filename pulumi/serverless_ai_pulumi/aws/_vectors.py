@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import pulumi
-import pulumi_aws as aws
 
 from serverless_ai_patterns.aws.policy import Statement
-from serverless_ai_patterns.rag.stores import Aurora, S3Vectors, VectorStore
+from serverless_ai_patterns.rag.stores import Aurora, OpenSearch, S3Vectors, VectorStore
 from serverless_ai_pulumi.aws._aurora import aurora
+from serverless_ai_pulumi.aws._opensearch import opensearch
 from serverless_ai_pulumi.aws._s3_vectors import s3_vectors
 
 _MOST = 50
@@ -35,8 +35,8 @@ class Vectors(Protocol):
         """What who keeps the index may do."""
         ...
 
-    def let_in(self, *, readers: Sequence[aws.iam.Role], writers: Sequence[aws.iam.Role]) -> None:
-        """Admit roles where the store itself lists who may come in."""
+    def let_in(self, *, readers: Sequence[pulumi.Input[str]], writers: Sequence[pulumi.Input[str]]) -> None:
+        """Admit roles, by their ARNs, where the store itself lists who may come in."""
         ...
 
 
@@ -65,4 +65,6 @@ def vectors(
         )
     if isinstance(store, Aurora):
         return aurora(name, indexes, store, key_arn=key_arn, protect=not force_destroy, opts=opts)
+    if isinstance(store, OpenSearch):
+        return opensearch(name, indexes, store, key_arn=key_arn, retain=not force_destroy, opts=opts)
     raise ValueError(f"{name}: AWS has no store {store!r}")

@@ -112,7 +112,7 @@ class Rag(pulumi.ComponentResource):
         self.queue = self._make_queue()
         self.ingest_role = service_role(f"{name}-ingest-role", "lambda.amazonaws.com", opts=self._child)
         self.role = service_role(f"{name}-role", "lambda.amazonaws.com", opts=self._child)
-        self.vectors.let_in(readers=[self.role], writers=[self.ingest_role])
+        self.vectors.let_in(readers=[self.role.arn], writers=[self.ingest_role.arn])
         self.ingest_function = self._make_ingest_function()
         self.source = queue_source(
             f"{name}-source",

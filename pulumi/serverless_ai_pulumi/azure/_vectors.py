@@ -7,7 +7,8 @@ from typing import Final, Protocol
 
 import pulumi
 
-from serverless_ai_patterns.rag.stores import Cosmos, VectorStore
+from serverless_ai_patterns.rag.stores import AiSearch, Cosmos, VectorStore
+from serverless_ai_pulumi.azure._ai_search import search_indexes
 from serverless_ai_pulumi.azure._cosmos_vectors import cosmos_vectors
 from serverless_ai_pulumi.azure._place import Place
 from serverless_ai_pulumi.azure._store import StateContainer, sql_database
@@ -52,4 +53,6 @@ def vectors(
     if isinstance(store, Cosmos):
         database = sql_database(f"{name}-database", DATABASE, place, state.account, opts=opts)
         return cosmos_vectors(name, place, state.account, database, indexes, opts=opts)
+    if isinstance(store, AiSearch):
+        return search_indexes(name, indexes, store, place, opts=opts)
     raise ValueError(f"{name}: Azure has no store {store!r}")

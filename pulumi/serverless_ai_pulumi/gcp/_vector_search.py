@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
@@ -12,6 +12,7 @@ from serverless_ai_patterns.gcp import policy
 from serverless_ai_patterns.gcp import vector_search as rules
 from serverless_ai_patterns.gcp.vector_search import Rights
 from serverless_ai_patterns.rag.stores import VertexVectorSearch
+from serverless_ai_pulumi.gcp._function import VpcPlacement
 from serverless_ai_pulumi.gcp._identity import custom_role, on_project
 from serverless_ai_pulumi.gcp._names import unique
 from serverless_ai_pulumi.gcp._place import Place
@@ -31,6 +32,28 @@ class VectorSearchStore:
     """Of 2.0."""
     classic: ClassicIndexes | None = None
     """Of 1.0."""
+    _project: pulumi.Output[str]
+
+    @property
+    def placement(self) -> VpcPlacement | None:
+        """Functions reach it from anywhere."""
+        return None
+
+    def let_in(
+        self,
+        name: str,
+        *,
+        reader: gcp.serviceaccount.Account,
+        writer: gcp.serviceaccount.Account,
+        opts: pulumi.ResourceOptions,
+    ) -> Sequence[pulumi.Resource]:
+        """Let one account search, and the other one write."""
+        uses = (("read", reader, self.read), ("write", writer, self.write))
+        return [
+            grant
+            for use, who, rights in uses
+            for grant in allow(name, use, who, rights, self, project=self._project, opts=opts)
+        ]
 
 
 def vector_search(
@@ -52,7 +75,9 @@ def vector_search(
     if store.classic:
         made = classic_indexes(name, indexes, place=place, key=key, protected=protected, opts=opts)
         read, write = rules.CLASSIC_READ, rules.CLASSIC_WRITE
-        return VectorSearchStore(places=made.places, read=read, write=write, classic=made)
+        return VectorSearchStore(
+            places=made.places, read=read, write=write, classic=made, _project=place.project
+        )
     encryption = None if key is None else gcp.vectorsearch.CollectionEncryptionSpecArgs(crypto_key_name=key)
     collections = {
         index: gcp.vectorsearch.Collection(
@@ -69,7 +94,13 @@ def vector_search(
         for index, dimension in indexes.items()
     }
     places = {index: one.id for index, one in collections.items()}
-    return VectorSearchStore(places=places, read=rules.READ, write=rules.WRITE, collections=collections)
+    return VectorSearchStore(
+        places=places,
+        read=rules.READ,
+        write=rules.WRITE,
+        collections=collections,
+        _project=place.project,
+    )
 
 
 def allow(

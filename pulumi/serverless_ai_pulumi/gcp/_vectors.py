@@ -8,11 +8,12 @@ from typing import Protocol
 import pulumi
 import pulumi_gcp as gcp
 
-from serverless_ai_patterns.rag.stores import AlloyDb, Firestore, VectorStore
+from serverless_ai_patterns.rag.stores import AlloyDb, Firestore, VectorStore, VertexVectorSearch
 from serverless_ai_pulumi.gcp._alloydb import alloydb
 from serverless_ai_pulumi.gcp._firestore_vectors import firestore_vectors
 from serverless_ai_pulumi.gcp._function import VpcPlacement
 from serverless_ai_pulumi.gcp._place import Place
+from serverless_ai_pulumi.gcp._vector_search import vector_search
 
 
 class Vectors(Protocol):
@@ -65,4 +66,6 @@ def vectors(
             key=key,
             opts=opts,
         )
+    if isinstance(store, VertexVectorSearch):
+        return vector_search(name, indexes, store, place=place, key=key, protected=protect, opts=opts)
     raise ValueError(f"{name}: Google Cloud has no store {store!r}")

@@ -6,20 +6,23 @@ from serverless_ai_patterns.function_llm import Jwt, Throttle
 from serverless_ai_patterns.function_settings import WorkerSettings
 from serverless_ai_patterns.rag import Answers, Endpoint, Ingestion, RagSettings
 from serverless_ai_patterns.rag.stores import (
+    AiSearch,
     AlloyDb,
     Aurora,
     Cosmos,
     Firestore,
+    OpenSearch,
     S3Vectors,
     VectorStore,
+    VertexVectorSearch,
     has_keywords,
     key_of,
 )
 
 OFFERED: dict[str, tuple[type[VectorStore], ...]] = {
-    "aws": (S3Vectors, Aurora),
-    "azure": (Cosmos,),
-    "gcp": (Firestore, AlloyDb),
+    "aws": (S3Vectors, Aurora, OpenSearch),
+    "azure": (Cosmos, AiSearch),
+    "gcp": (Firestore, AlloyDb, VertexVectorSearch),
 }
 VECTORS_ONLY = (Cosmos,)
 """Stores whose full-text search is not built yet."""

@@ -75,6 +75,10 @@ class AwsAdapters:
 
         return SqsQueue(self.service("SQS", "sqs", attempt_s=ATTEMPT_S), settings.queue)
 
+    def collection(self, url: str, signing_name: str) -> Service:
+        """A service that has a URL for each of its resources."""
+        return Service(self._aws, "OpenSearch", url, signing_name)
+
     def service(self, name: str, endpoint: str, *, signing_name: str = "", attempt_s: float = 0.0) -> Service:
         """The service at `endpoint`, or where the environment moves it."""
         url = config.aws_endpoint(endpoint, host(endpoint, self._region), self._env)

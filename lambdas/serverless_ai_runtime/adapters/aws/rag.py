@@ -33,4 +33,10 @@ class AwsRag(AwsAdapters):
                 return aurora(service, parse_place(index.place), index.name, index.dimension)
             except ValueError as error:
                 raise ConfigError(f"{variable('indexes')}: {error}") from None
+        if index.store == "open_search":
+            from serverless_ai_runtime.adapters.aws import opensearch_index
+            from serverless_ai_runtime.adapters.aws.opensearch import OpenSearch
+
+            place = opensearch_index.place("indexes", index.place)
+            return OpenSearch(self.collection(place.url, opensearch_index.SIGNING_NAME), place)
         raise ConfigError(f"{variable('indexes')}: AWS has no vector store {index.store!r}")

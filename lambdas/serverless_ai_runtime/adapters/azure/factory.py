@@ -87,6 +87,12 @@ class AzureAdapters:
         checked = config.service_url(field, url)
         return Service(self._azure, "CosmosDB", checked, RESOURCE, ATTEMPT_S, authorization)
 
+    def ai_search(self, field: str, url: str) -> Service:
+        """A search service of AI Search."""
+        from serverless_ai_runtime.adapters.azure.ai_search import RESOURCE
+
+        return Service(self._azure, "AiSearch", config.service_url(field, url), RESOURCE)
+
     def _queue(self, field: str, url: str) -> Service:
         from serverless_ai_runtime.adapters.azure.queue import RESOURCE
 

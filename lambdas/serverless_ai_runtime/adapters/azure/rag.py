@@ -23,6 +23,14 @@ class AzureRag(AzureAdapters):
             from serverless_ai_runtime.adapters.azure.cosmos_vectors import CosmosVectors
 
             return CosmosVectors(self.cosmos("indexes", index.place), index.dimension)
+        if index.store == "ai_search":
+            from serverless_ai_runtime.adapters.azure.ai_search import AiSearch, endpoint_and_index
+
+            try:
+                url, name = endpoint_and_index(index.place)
+            except ValueError as error:
+                raise ConfigError(f"{variable('indexes')}: {error}") from None
+            return AiSearch(self.ai_search("indexes", url), name, index.dimension)
         raise ConfigError(f"{variable('indexes')}: Azure has no vector store {index.store!r}")
 
     def store(self, name: str) -> ScannableCosmos:

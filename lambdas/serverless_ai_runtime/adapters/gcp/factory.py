@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from serverless_ai_runtime.adapters.gcp.pubsub import PubSubPublisher
     from serverless_ai_runtime.adapters.gcp.storage import StorageObjects
     from serverless_ai_runtime.adapters.gcp.topics import WaitingMessages
+    from serverless_ai_runtime.adapters.gcp.vector_search_classic import ClassicPlace
     from serverless_ai_runtime.config_event_pipeline import EventPipelineConfig
     from serverless_ai_runtime.core.event_pipeline.ports import AiService, DeadLetters, Later
 
@@ -49,6 +50,16 @@ class GcpAdapters:
     def firestore(self) -> Service:
         """Firestore, or its emulator."""
         return self._service("Firestore", self._addresses.firestore)
+
+    def vector_search(self) -> Service:
+        """Vector Search 2.0."""
+        return self._service("VectorSearch", self._addresses.vector_search)
+
+    def vector_search_classic(self, place: ClassicPlace) -> tuple[Service, Service]:
+        """Vector Search 1.0: what takes changes and what is asked."""
+        from serverless_ai_runtime.adapters.gcp.vector_search_classic import classic_services
+
+        return classic_services(self._cloud, place, self._addresses.vertex)
 
     def vertex(self, endpoint: str) -> tuple[Service, str]:
         """Vertex AI for `endpoint` (projects/P/locations/L), and the endpoint once it is checked."""

@@ -34,4 +34,23 @@ class GcpRag(GcpAdapters):
             except ValueError as error:
                 raise ConfigError(f"{variable('indexes')}: {error}") from None
             return alloydb(self.tokens, self.email, place, index.name, index.dimension)
+        if index.store == "vertex_vector_search":
+            return self._vector_search(index.place)
         raise ConfigError(f"{variable('indexes')}: Google Cloud has no vector store {index.store!r}")
+
+    def _vector_search(self, place: str) -> VectorStore:
+        if not place.startswith("{"):
+            from serverless_ai_runtime.adapters.gcp.vector_search import VectorSearch
+
+            collection = gcp_name("indexes", place, "projects", "locations", "collections")
+            return VectorSearch(self.vector_search(), collection)
+        from serverless_ai_runtime.adapters.gcp.texts import Texts
+        from serverless_ai_runtime.adapters.gcp.vector_search_classic import VectorSearchClassic, read_place
+
+        try:
+            classic = read_place(place)
+        except ValueError as error:
+            raise ConfigError(f"{variable('indexes')}: {error}") from None
+        return VectorSearchClassic(
+            *self.vector_search_classic(classic), Texts(self.firestore(), classic.texts), classic
+        )

@@ -13,6 +13,7 @@ SITE: Final = "Microsoft.Web/sites"
 TOPIC: Final = "Microsoft.EventGrid/topics"
 SYSTEM_TOPIC: Final = "Microsoft.EventGrid/systemTopics"
 HUB: Final = "Microsoft.Devices/IotHubs"
+SEARCH: Final = "Microsoft.Search/searchServices"
 GATEWAY: Final = "Microsoft.ApiManagement/service"
 
 
@@ -62,6 +63,13 @@ def _hub(making: Making) -> Mapping[str, Any]:
     address = place.url(making.endpoint, place.HUBS, making.name)
     given = making.inputs.get("properties", {})
     return {"properties": {**given, "hostName": address, "state": "Active"}}
+
+
+def _search(making: Making) -> Mapping[str, Any]:
+    return {
+        "endpoint": place.url(making.endpoint, place.SEARCH, making.name),
+        "provisioningState": "succeeded",
+    }
 
 
 def _gateway(making: Making) -> Mapping[str, Any]:
@@ -253,6 +261,16 @@ TYPES: Final = (
         ),
         located=True,
         outputs=_hub,
+    ),
+    Type(
+        kind="search:Service",
+        path=SEARCH,
+        named_by="searchServiceName",
+        inputs=("disableLocalAuth", "replicaCount", "semanticSearch", "sku.name", "tags.*"),
+        fixed=("sku",),
+        defaults={"hostingMode": "Default", "partitionCount": 1, "publicNetworkAccess": "Enabled"},
+        located=True,
+        outputs=_search,
     ),
     Type(
         kind="apimanagement:ApiManagementService",
