@@ -32,6 +32,7 @@ SUBJECTS: Final[Mapping[str, Path]] = {
     FLOOR: HERE / "programs" / "rag_floor.py",
     "LangChain": HERE / "programs" / "rag_langchain.py",
     "LlamaIndex": HERE / "programs" / "rag_llamaindex.py",
+    "ours": HERE / "programs" / "rag_ours.py",
 }
 WAITS_MS: Final = (0, 20)
 """That a call of the embeddings takes: of the work alone, and as of a service nearby."""

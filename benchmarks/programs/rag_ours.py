@@ -1,7 +1,7 @@
 """Ours: the core's ingestion and retrieval over the pgvector adapter, with its records in PostgreSQL as well.
 
-Events come one after the other, as to one instance of the function. A document that is given again is a new
-version of it, so that its text is compared with what is stored.
+Documents are settled by pages, one after the other, as a resync does it. A document that is given again is a
+new version of it, so that its text is compared with what is stored.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from serverless_ai_runtime.core.ports import Deadline, Record, Unavailable, Vers
 from serverless_ai_runtime.core.rag.index import Index
 from serverless_ai_runtime.core.rag.ingest import Ingestion
 from serverless_ai_runtime.core.rag.manifests import Manifests
-from serverless_ai_runtime.core.rag.ports import Access, DocumentEvent
+from serverless_ai_runtime.core.rag.ports import Access, Found
+from serverless_ai_runtime.core.rag.resync import PAGE
 from serverless_ai_runtime.core.rag.retrieval import Retrieval
 from serverless_ai_runtime.documents import Section
 from serverless_ai_runtime.http import HttpClient
@@ -106,25 +107,37 @@ class Ours:
             Service(cloud, "Foundry", f"http://{job.endpoint}/openai/v1", ""), "bench", job.dimension
         )
         store = PgVector(PsycopgSql(database), TABLE, job.dimension)
-        index = Index(embedder, store, Manifests(PsycopgRecords(database), TABLE), WORLD)
-        self._ingestion, self._retrieval = Ingestion(index), Retrieval(index)
-        self._orders = (f"{number:09}" for number in count(1))
+        index = Index(embedder, store, Manifests(PsycopgRecords(database), TABLE, WORLD), WORLD)
+        self._bucket: dict[str, Found] = {}
+        self._versions = count(1)
+        self._ingestion, self._retrieval = Ingestion(index, self), Retrieval(index)
+
+    def look(self, document: str, deadline: Deadline) -> Found | None:
+        return self._bucket.get(document)
 
     def ingest(self, documents: Sequence[Document]) -> None:
         # A section a chunk: cutting starts anew at each, and so gives the chunks that all have.
         for one in documents:
-            self._ingestion.put(self._event(one.id), [Section(text) for text in one.chunks], _deadline())
+            sections = [Section(text) for text in one.chunks]
+            self._bucket[one.id] = Found(
+                str(next(self._versions)), Access(), lambda deadline, sections=sections: sections
+            )
+        self._settle([one.id for one in documents])
 
     def delete(self, ids: Sequence[str]) -> None:
         for one in ids:
-            self._ingestion.delete(self._event(one), _deadline())
+            self._bucket.pop(one, None)
+        self._settle(ids)
 
     def query(self, text: str) -> list[str]:
-        return [one.text for one in self._retrieval.search(text, Access(), NEAREST, _deadline())]
+        return [one.text for one in self._retrieval.search(text, Access(), NEAREST, _deadline()).passages]
 
-    def _event(self, document: str) -> DocumentEvent:
-        order = next(self._orders)
-        return DocumentEvent(document, order, order)
+    def _settle(self, ids: Sequence[str]) -> None:
+        """By pages, as a resync of the bucket does it."""
+        for first in range(0, len(ids), PAGE):
+            for outcome in self._ingestion.settle(ids[first : first + PAGE], _deadline()).values():
+                if isinstance(outcome, Exception):
+                    raise outcome
 
 
 def _deadline() -> Deadline:

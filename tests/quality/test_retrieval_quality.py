@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
 
 import pytest
 from exact_stores import ExactKeywordStore, RandomStore
@@ -30,12 +31,11 @@ from retrieval_quality import (
 
 from serverless_ai_local.models.embedding import embed
 from serverless_ai_runtime.core.ports import Deadline
-from serverless_ai_runtime.core.rag.fusion import fused
 from serverless_ai_runtime.core.rag.index import Index
 from serverless_ai_runtime.core.rag.ingest import Ingestion
 from serverless_ai_runtime.core.rag.manifests import Manifests
-from serverless_ai_runtime.core.rag.ports import Access, DocumentEvent, Hit, KeywordStore
-from serverless_ai_runtime.core.rag.retrieval import Retrieval
+from serverless_ai_runtime.core.rag.ports import Access, Found, KeywordStore
+from serverless_ai_runtime.core.rag.retrieval import MODES, Retrieval
 from serverless_ai_runtime.documents import read
 
 STORES: Mapping[str, Callable[[], AbstractContextManager[KeywordStore]]] = {
@@ -55,46 +55,34 @@ class LocalEmbedder:
         return [embed(text, self.dimension) for text in texts]
 
 
+class Corpus:
+    """The bucket, as ingestion looks at it."""
+
+    def look(self, document: str, deadline: Deadline) -> Found | None:
+        body = documents()[document]
+        return Found("1", ANYONE, lambda deadline: read(body, document).sections)
+
+
 class Indexed:
     """The corpus in a store, and the ways to ask it."""
 
     def __init__(self, store: KeywordStore) -> None:
         self._clock = Clock()
-        self._store, self._embedder = store, LocalEmbedder()
-        manifests = Manifests(MemoryStore(self._clock), "quality")
-        self._index = Index(self._embedder, store, manifests, self._clock.world())
-        self._ingest()
-        self._retrieval = Retrieval(self._index)
+        world = self._clock.world()
+        index = Index(LocalEmbedder(), store, Manifests(MemoryStore(self._clock), "quality", world), world)
+        outcomes = Ingestion(index, Corpus()).settle(list(documents()), self._clock.deadline(60))
+        assert {getattr(one, "outcome", one) for one in outcomes.values()} == {"done"}
         self.modes: dict[str, Finder] = {
-            "vector": lambda question: [one.text for one in self._vector(question)],
-            "keyword": lambda question: [one.text for one in self._keyword(question, DEPTH)],
-            "hybrid": lambda question: [one.text for one in self._hybrid(question)],
+            mode: partial(self._find, Retrieval(index, mode=mode)) for mode in MODES
         }
 
     def measured(self) -> dict[str, dict[str, Quality]]:
         """Mode -> kind of question -> quality."""
         return {mode: measured(find, QUESTIONS) for mode, find in self.modes.items()}
 
-    def _ingest(self) -> None:
-        ingestion = Ingestion(self._index)
-        for name, body in documents().items():
-            event = DocumentEvent(f"corpus/{name}", "1", "1")
-            ingestion.put(event, read(body, name).sections, self._deadline())
-
-    def _vector(self, question: str) -> list[Hit]:
-        found = self._retrieval.search(question, ANYONE, DEPTH, self._deadline())
-        return [Hit(one.text, one.document, one.text, one.heading, one.score) for one in found]
-
-    def _keyword(self, question: str, most: int) -> list[Hit]:
-        return self._store.search_text(question, most, ANYONE, self._deadline())
-
-    def _hybrid(self, question: str) -> list[Hit]:
-        (vector,) = self._embedder.embed([question], self._deadline())
-        near = self._store.search(vector, 3 * DEPTH, ANYONE, self._deadline())
-        return fused([near, self._keyword(question, 3 * DEPTH)], DEPTH)
-
-    def _deadline(self) -> Deadline:
-        return self._clock.deadline(60)
+    def _find(self, retrieval: Retrieval, question: str) -> list[str]:
+        found = retrieval.search(question, ANYONE, DEPTH, self._clock.deadline(60))
+        return [one.text for one in found.passages]
 
 
 @pytest.fixture(scope="module")

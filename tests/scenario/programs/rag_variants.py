@@ -24,8 +24,6 @@ OFFERED: dict[str, tuple[type[VectorStore], ...]] = {
     "azure": (Cosmos, AiSearch),
     "gcp": (Firestore, AlloyDb, VertexVectorSearch),
 }
-VECTORS_ONLY = (Cosmos,)
-"""Stores whose full-text search is not built yet."""
 INGESTION = Ingestion(
     chunk_chars=400,
     overlap_chars=0,
@@ -43,8 +41,7 @@ def rag_variants(cloud: str, issuer: str, chosen: str = "") -> dict[str, RagSett
     variants = {"main": RagSettings(ingestion=INGESTION, endpoint=Endpoint(throttle=THROTTLE))}
     for kind in OFFERED[cloud]:
         store = kind()
-        hybrid = has_keywords(store) and not isinstance(store, VECTORS_ONLY)
-        search = "hybrid" if hybrid else "vector"
+        search = "hybrid" if has_keywords(store) else "vector"
         variants[key_of(store)] = RagSettings(
             store=store,
             ingestion=INGESTION,
