@@ -101,7 +101,7 @@ def test_what_cannot_be_deployed_is_refused(local: Local) -> None:
         ({"metadata": {"config": {**config, "algorithmConfig": {}}}}, "needs one of"),
         ({"metadata": {"config": {**config, "approximateNeighborsCount": 0}}}, "is required"),
     ):
-        assert message in local.refused(types.INDEX, **{**INDEX, **change})
+        assert message in local.refused(types.VERTEX_INDEX, **{**INDEX, **change})
     assert "public_endpoint_enabled" in local.refused(types.INDEX_ENDPOINT, displayName="x")
     _, (index, endpoint, _) = make_index(local)
     given = {"deployedIndexId": "d", "index": index["id"], "indexEndpoint": endpoint["id"]}

@@ -85,7 +85,7 @@ MACHINE = {"machineSpec": {"machineType": "e2-standard-2"}, "minReplicaCount": 1
 
 def make_index(local: Local) -> tuple[ClassicPlace, tuple[Any, Any, Any]]:
     """Where it is; the index, the endpoint and the deployed index."""
-    index = local.make(types.INDEX, **INDEX)
+    index = local.make(types.VERTEX_INDEX, **INDEX)
     endpoint = local.make(types.INDEX_ENDPOINT, displayName="chunks", publicEndpointEnabled=True)
     deployed = local.make(
         types.DEPLOYED_INDEX,

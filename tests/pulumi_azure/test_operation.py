@@ -72,7 +72,7 @@ def test_the_usual_deployment_costs_nothing_idle_but_its_alerts(usual, whole):
 @pytest.mark.parametrize(
     ("kind", "inputs"),
     [
-        ("azure-native:search:Service", {}),
+        ("azure-native:search:Service", {"sku": {"name": "standard3"}}),
         ("azure-native:web:AppServicePlan", {"sku": {"name": "EP1"}}),
         ("azure-native:cosmosdb:DatabaseAccount", {"capabilities": []}),
         ("azure-native:cognitiveservices:Deployment", {"sku": {"name": "ProvisionedManaged"}}),
