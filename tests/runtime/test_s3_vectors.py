@@ -212,3 +212,10 @@ def test_a_throttled_put_is_put_again(server: Loopback) -> None:
     store(server).upsert([entry()], Deadline(5))
     first, second = asked(server)
     assert first == second
+
+
+def test_half_a_surrogate_pair_never_fails_what_is_whole(server: Loopback) -> None:
+    server.answer(reply(body={}))
+    store(server).upsert([entry(text="half \ud83d of it")], Deadline(5))
+    ((_, body),) = asked(server)
+    assert body["vectors"][0]["metadata"]["text"] == "half � of it"

@@ -23,11 +23,10 @@ from memory_ports import Clock
 from serverless_ai_runtime.adapters.azure import ai_search
 from serverless_ai_runtime.adapters.azure.ai_search import RESOURCE, AiSearch
 from serverless_ai_runtime.adapters.azure.ai_search_index import definition
-from serverless_ai_runtime.adapters.azure.service import whole_characters
 from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.ports import Deadline, Refused, Throttled, TimedOut, Unavailable
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
-from serverless_ai_runtime.core.records import digest
+from serverless_ai_runtime.core.records import digest, whole_characters
 
 ADA = digest("ada")
 FOUND = {"@search.score": 0.5, "entry": "e", "document": "d", "text": "t", "heading": "h"}

@@ -11,6 +11,7 @@ from aws_world import AwsWorld
 from azure_world import AzureWorld
 from gcp_world import GcpWorld
 from pipeline_world import PipelineWorld
+from rag_variants import stores_of
 from rag_world import RagWorld
 from world import World
 
@@ -19,7 +20,6 @@ from serverless_ai_local.launch import RunningCloud
 from serverless_ai_local.targets.cdk import Cdk
 from serverless_ai_local.targets.pulumi_program import PulumiProgram
 from serverless_ai_patterns.catalogue import find
-from serverless_ai_patterns.rag.stores import STORES, key_of
 
 PROGRAMS = Path(__file__).parent / "programs"
 PATTERN_OF = {"pipeline": "event_pipeline", "rag": "rag"}
@@ -154,8 +154,7 @@ def deploy_rags(target: str, cloud: RunningCloud, issuer: str, variants: str = "
     name = RAG_WORLDS[target]
     module = f"rag_{name.removeprefix('Rag').removesuffix('World').lower()}_world"
     kind = getattr(import_module(module), name)
-    clouds = {"cdk": "aws"}
-    stores = tuple(key_of(store()) for store in STORES[clouds.get(target, target.removeprefix("pulumi-"))])
+    stores = stores_of({"cdk": "aws"}.get(target, target.removeprefix("pulumi-")))
     made = tuple(store for store in stores if f"{store}_endpoint" in deployed.outputs)
     return kind(target=target, cloud=cloud, outputs=deployed.outputs, stores=made)
 

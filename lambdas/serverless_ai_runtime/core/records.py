@@ -22,6 +22,11 @@ def digest(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def whole_characters(text: str) -> str:
+    """The text with U+FFFD for each half of a surrogate pair, that services refuse."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def json_bytes(value: Any) -> int:
     """Size of `value` in a store."""
     return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())

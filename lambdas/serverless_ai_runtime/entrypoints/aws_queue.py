@@ -10,10 +10,10 @@ from serverless_ai_runtime import config
 from serverless_ai_runtime.adapters.aws.arrivals import delivery
 from serverless_ai_runtime.adapters.aws.factory import AwsAdapters
 from serverless_ai_runtime.adapters.aws.sqs import SqsQueue
-from serverless_ai_runtime.core.event_pipeline.ports import Delivery, Retry
+from serverless_ai_runtime.core.event_pipeline.ports import Retry
 from serverless_ai_runtime.core.ports import Deadline, Journal, ServiceError
 from serverless_ai_runtime.edge import UnknownEventError, reply_deadline
-from serverless_ai_runtime.telemetry import Telemetry
+from serverless_ai_runtime.entrypoints.batches import App
 from serverless_ai_runtime.wiring import WORLD
 
 
@@ -23,30 +23,6 @@ class Context(Protocol):
     aws_request_id: str
 
     def get_remaining_time_in_millis(self) -> int: ...
-
-
-class Core(Protocol):
-    def process(
-        self, deliveries: Sequence[Delivery], deadline: Deadline, journal: Journal
-    ) -> list[Retry]: ...
-
-
-class Settings(config.WorkPlaces, Protocol):
-    @property
-    def inputs(self) -> str: ...
-
-
-class App(Protocol):
-    """A core that works on batches, how it is told what to do, and how it is watched."""
-
-    @property
-    def core(self) -> Core: ...
-
-    @property
-    def settings(self) -> Settings: ...
-
-    @property
-    def telemetry(self) -> Telemetry: ...
 
 
 def event_pipeline(event: Mapping[str, Any], context: Context) -> dict[str, Any]:

@@ -8,7 +8,7 @@ ourselves: its receipt is then another one, and the host, whose delete finds it 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from serverless_ai_runtime import config
 from serverless_ai_runtime.adapters.azure.arrivals import delivery
@@ -16,10 +16,11 @@ from serverless_ai_runtime.adapters.azure.events import turn
 from serverless_ai_runtime.adapters.azure.factory import AzureAdapters
 from serverless_ai_runtime.adapters.azure.queue import Received, StorageQueue
 from serverless_ai_runtime.config import AzureEdgeConfig
-from serverless_ai_runtime.core.event_pipeline.ports import Delivery, Retry
-from serverless_ai_runtime.core.ports import Deadline, Journal, ServiceError
+from serverless_ai_runtime.core.event_pipeline.ports import Retry
+from serverless_ai_runtime.core.ports import Deadline, ServiceError
 from serverless_ai_runtime.edge import reply_deadline
-from serverless_ai_runtime.telemetry import Invocation, Telemetry
+from serverless_ai_runtime.entrypoints.batches import App
+from serverless_ai_runtime.telemetry import Invocation
 from serverless_ai_runtime.wiring import WORLD
 
 LOOK_S: Final = 0.1
@@ -38,36 +39,6 @@ class Ids(NamedTuple):
 
 class ComesAgain(Exception):
     """The host is to deliver the message again by itself."""
-
-
-class Core(Protocol):
-    def process(
-        self, deliveries: Sequence[Delivery], deadline: Deadline, journal: Journal
-    ) -> list[Retry]: ...
-
-
-class Settings(config.WorkPlaces, Protocol):
-    @property
-    def inputs(self) -> str: ...
-
-    @property
-    def batch_size(self) -> int: ...
-
-    @property
-    def batch_wait_s(self) -> int: ...
-
-
-class App(Protocol):
-    """A core that works on batches, how it is told what to do, and how it is watched."""
-
-    @property
-    def core(self) -> Core: ...
-
-    @property
-    def settings(self) -> Settings: ...
-
-    @property
-    def telemetry(self) -> Telemetry: ...
 
 
 class QueueWorker:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 
 from serverless_ai_runtime import config
 from serverless_ai_runtime.adapters.gcp.arrivals import (
@@ -33,11 +33,12 @@ from serverless_ai_runtime.adapters.gcp.pubsub import PubSubPublisher
 from serverless_ai_runtime.adapters.gcp.requests import TRACE, ForbiddenError, Request, Response, trace
 from serverless_ai_runtime.adapters.gcp.topics import Waiting, WaitingMessages
 from serverless_ai_runtime.config_event_pipeline import GcpPipelineEdge
-from serverless_ai_runtime.core.event_pipeline.ports import Delivery, Retry
-from serverless_ai_runtime.core.ports import Deadline, Journal
+from serverless_ai_runtime.core.event_pipeline.ports import Retry
+from serverless_ai_runtime.core.ports import Deadline
 from serverless_ai_runtime.core.replies import Rejection
 from serverless_ai_runtime.edge import UnknownEventError, reply_deadline
-from serverless_ai_runtime.telemetry import Invocation, Telemetry
+from serverless_ai_runtime.entrypoints.batches import App
+from serverless_ai_runtime.telemetry import Invocation
 from serverless_ai_runtime.wiring import WORLD
 
 EVENTS: Final = "/events"
@@ -48,39 +49,6 @@ HELD_S: Final = 30.0
 RINGS: Final = 3
 """So often a ring that finds nothing comes again: its message may not be there to be pulled yet."""
 DONE, AGAIN, BUSY, EARLY = 200, 503, 429, 425
-
-
-class Core(Protocol):
-    def process(
-        self, deliveries: Sequence[Delivery], deadline: Deadline, journal: Journal
-    ) -> list[Retry]: ...
-
-
-class Settings(config.WorkPlaces, Protocol):
-    @property
-    def inputs(self) -> str: ...
-
-    @property
-    def timeout_s(self) -> int: ...
-
-    @property
-    def batch_size(self) -> int: ...
-
-    @property
-    def batch_wait_s(self) -> int: ...
-
-
-class App(Protocol):
-    """A core that works on batches, how it is told what to do, and how it is watched."""
-
-    @property
-    def core(self) -> Core: ...
-
-    @property
-    def settings(self) -> Settings: ...
-
-    @property
-    def telemetry(self) -> Telemetry: ...
 
 
 class PushWorker:

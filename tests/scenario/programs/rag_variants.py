@@ -6,30 +6,32 @@ from serverless_ai_patterns.function_llm import Jwt, Throttle
 from serverless_ai_patterns.function_settings import WorkerSettings
 from serverless_ai_patterns.rag import Answers, Endpoint, Ingestion, RagSettings
 from serverless_ai_patterns.rag.stores import (
+    STORES,
     AiSearch,
-    AlloyDb,
-    Aurora,
-    Cosmos,
-    Firestore,
     OpenSearch,
-    S3Vectors,
     VectorStore,
     VertexVectorSearch,
     has_keywords,
     key_of,
 )
 
-OFFERED: dict[str, tuple[type[VectorStore], ...]] = {
-    "aws": (S3Vectors, Aurora, OpenSearch),
-    "azure": (Cosmos, AiSearch),
-    "gcp": (Firestore, AlloyDb, VertexVectorSearch),
+BY_CHOICE: dict[str, dict[str, VectorStore]] = {
+    "aws": {"open_search_classic": OpenSearch(classic=True)},
+    "azure": {"ai_search_serverless": AiSearch(sku="serverless")},
+    "gcp": {"vertex_vector_search_classic": VertexVectorSearch(classic=True)},
 }
+"""Other generations and tiers of the stores."""
 INGESTION = Ingestion(
     chunk_chars=400,
     overlap_chars=0,
     function=WorkerSettings(timeout_s=20, memory_mb=512, max_concurrency=4, log_retention_days=7),
 )
 THROTTLE = Throttle(requests_per_second=200, burst=400)
+
+
+def stores_of(cloud: str) -> dict[str, VectorStore]:
+    """Name of the variant -> store, the default's first."""
+    return {key_of(kind()): kind() for kind in STORES[cloud]} | BY_CHOICE[cloud]
 
 
 def rag_variants(cloud: str, issuer: str, chosen: str = "") -> dict[str, RagSettings]:
@@ -39,10 +41,9 @@ def rag_variants(cloud: str, issuer: str, chosen: str = "") -> dict[str, RagSett
     only these, apart by commas.
     """
     variants = {"main": RagSettings(ingestion=INGESTION, endpoint=Endpoint(throttle=THROTTLE))}
-    for kind in OFFERED[cloud]:
-        store = kind()
+    for name, store in stores_of(cloud).items():
         search = "hybrid" if has_keywords(store) else "vector"
-        variants[key_of(store)] = RagSettings(
+        variants[name] = RagSettings(
             store=store,
             ingestion=INGESTION,
             answers=Answers(search=search),

@@ -28,7 +28,7 @@ from serverless_ai_runtime.adapters.aws.opensearch_index import (
 from serverless_ai_runtime.adapters.aws.service import Service
 from serverless_ai_runtime.core.ports import Deadline, Refused, ServiceError
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
-from serverless_ai_runtime.core.records import digest
+from serverless_ai_runtime.core.records import digest, whole_characters
 
 ACTIONS: Final = ("aoss:APIAccessAll",)
 """On the collection, of every caller; what it may do there, the collection's data access policies say."""
@@ -110,7 +110,7 @@ class OpenSearch:
         deadline: Deadline,
         documents: Sequence[str] = (),
     ) -> list[Hit]:
-        words = _words(_sound(text))
+        words = _words(whole_characters(text))
         if not words:
             return []
         match = {"multi_match": {"query": words, "fields": ["text", "heading"], "operator": "or"}}
@@ -186,10 +186,10 @@ def _document(entry: Entry) -> dict[str, Any]:
         "tenant": digest(entry.access.tenant),
         "of": digest(entry.document),
         "key": digest(entry.id),
-        "entry": _sound(entry.id),
-        "document": _sound(entry.document),
-        "text": _sound(entry.text),
-        "heading": _sound(entry.heading),
+        "entry": whole_characters(entry.id),
+        "document": whole_characters(entry.document),
+        "text": whole_characters(entry.text),
+        "heading": whole_characters(entry.heading),
         "vector": _unit(entry.vector),
     }
 
@@ -212,11 +212,6 @@ def _unit(vector: Sequence[float]) -> list[float]:
 def _cosine(score: float) -> float:
     """From a score, which is positive: p + 1 for a product p of at least 0, and 1 / (1 - p) below."""
     return score - 1.0 if score >= 1.0 else 1.0 - 1.0 / max(score, 1e-9)
-
-
-def _sound(text: str) -> str:
-    """What of it is Unicode: half of a surrogate pair is in no text that Java writes."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _words(text: str) -> str:

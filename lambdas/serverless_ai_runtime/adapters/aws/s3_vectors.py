@@ -13,7 +13,7 @@ from typing import Any, Final
 from serverless_ai_runtime.adapters.aws.service import Service
 from serverless_ai_runtime.core.ports import Deadline, Refused
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
-from serverless_ai_runtime.core.records import digest
+from serverless_ai_runtime.core.records import digest, whole_characters
 
 READ_ACTIONS: Final = ("s3vectors:QueryVectors", "s3vectors:GetVectors")
 """A query that filters or returns metadata needs both (API reference of QueryVectors, read 2026-11-27)."""
@@ -84,9 +84,9 @@ class S3Vectors:
         metadata = {
             "tenant": digest(entry.access.tenant),
             "of": digest(entry.document),
-            "document": entry.document,
-            "text": entry.text,
-            **({"heading": entry.heading} if entry.heading else {}),
+            "document": whole_characters(entry.document),
+            "text": whole_characters(entry.text),
+            **({"heading": whole_characters(entry.heading)} if entry.heading else {}),
         }
         size = sum(len(name) + len(value.encode()) for name, value in metadata.items())
         if size > MOST_METADATA_BYTES:

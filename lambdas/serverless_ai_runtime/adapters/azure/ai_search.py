@@ -17,11 +17,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from serverless_ai_runtime.adapters.azure.ai_search_index import VECTOR, definition
-from serverless_ai_runtime.adapters.azure.service import whole_characters
 from serverless_ai_runtime.adapters.service import Service, json_object
 from serverless_ai_runtime.core.ports import Deadline, Refused, ServiceError, Throttled, Unavailable
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
-from serverless_ai_runtime.core.records import digest, pause
+from serverless_ai_runtime.core.records import digest, pause, whole_characters
 from serverless_ai_runtime.http import MAX_ATTEMPTS
 
 RESOURCE: Final = "https://search.azure.com"

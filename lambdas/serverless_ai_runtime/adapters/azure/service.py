@@ -23,8 +23,3 @@ def _decode(service: str, operation: str, response: Response) -> ServiceError:
     from serverless_ai_runtime.adapters.azure.errors import decode  # what went well never loads it
 
     return decode(service, operation, response)
-
-
-def whole_characters(text: str) -> str:
-    """The text with U+FFFD for each half of a surrogate pair: parsers of JSON need not take one alone."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from serverless_ai_runtime.adapters.service import Service, json_object
 from serverless_ai_runtime.core.ports import Deadline
 from serverless_ai_runtime.core.rag.ports import Entry
-from serverless_ai_runtime.core.records import digest
+from serverless_ai_runtime.core.records import digest, whole_characters
 
 READ_PERMISSIONS: Final = ("datastore.entities.get",)
 WRITE_PERMISSIONS: Final = (
@@ -72,17 +72,15 @@ class Texts:
 
     def _update(self, key: str, entry: Entry) -> dict[str, Any]:
         values = (entry.id, entry.document, entry.text, entry.heading, digest(entry.access.tenant))
-        fields = {name: {"stringValue": plain(value)} for name, value in zip(_FIELDS, values, strict=True)}
+        fields = {
+            name: {"stringValue": whole_characters(value)}
+            for name, value in zip(_FIELDS, values, strict=True)
+        }
         return {"update": {"name": f"{self._collection}/{key}", "fields": fields}}
 
     def _commit(self, writes: Sequence[Mapping[str, Any]], deadline: Deadline) -> None:
         for batch in _batches(writes):
             self._service.post_json(_COMMIT, self._path + "commit", {"writes": batch}, deadline)
-
-
-def plain(text: str) -> str:
-    """What is no Unicode text (halves of a surrogate pair) has no place in a protobuf string."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _batches(writes: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:

@@ -24,11 +24,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from serverless_ai_runtime.adapters.gcp.errors import ALREADY_EXISTS, NOT_FOUND
-from serverless_ai_runtime.adapters.gcp.texts import plain
 from serverless_ai_runtime.adapters.service import Service, json_object
 from serverless_ai_runtime.core.ports import Deadline, Refused, Unavailable
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
-from serverless_ai_runtime.core.records import digest
+from serverless_ai_runtime.core.records import digest, whole_characters
 
 READ_PERMISSIONS: Final = ("vectorsearch.dataObjects.search",)
 """Of search and batchSearch alike."""
@@ -122,7 +121,9 @@ class VectorSearch:
 
         The longer a word, the more it counts: the short ones are those that stand everywhere.
         """
-        words = sorted(dict.fromkeys(_WORD.findall(plain(text).lower())), key=lambda word: -len(word))
+        words = sorted(
+            dict.fromkeys(_WORD.findall(whole_characters(text).lower())), key=lambda word: -len(word)
+        )
         if not words:
             return []
         searches = [self._words(word, most, access, documents) for word in words[:MOST_WORDS]]
@@ -226,10 +227,10 @@ def _object(entry: Entry) -> dict[str, Any]:
         _key(entry.id),
         digest(entry.access.tenant),
         digest(entry.document),
-        plain(entry.id),
-        plain(entry.document),
-        plain(entry.text),
-        plain(entry.heading),
+        whole_characters(entry.id),
+        whole_characters(entry.document),
+        whole_characters(entry.text),
+        whole_characters(entry.heading),
     )
     return {
         "data": dict(zip(FIELDS, values, strict=True)),
