@@ -181,9 +181,13 @@ def _check(function: str, cloud: str) -> str:
 def _candidates(runtime: Path, pattern: str, cloud: str) -> Iterator[tuple[str, Path]]:
     """Path in the zip and file of everything that this pattern's functions may need on this cloud."""
     folders = (*_FOLDERS, *_PATTERN_FOLDERS.get(pattern, ()))
+    entry = ENTRY_POINTS[pattern][cloud]
     modules = [
         *(path for folder in folders for path in (runtime / folder.format(cloud=cloud)).glob("*.py")),
-        *(runtime / "entrypoints" / f"{module}.py" for module in ("__init__", ENTRY_POINTS[pattern][cloud])),
+        *(
+            runtime / "entrypoints" / f"{module}.py"
+            for module in ("__init__", entry, *_BESIDE.get(entry, ()))
+        ),
     ]
     for path in modules:
         yield f"{PACKAGE}/{path.relative_to(runtime).as_posix()}", path
@@ -193,6 +197,8 @@ def _candidates(runtime: Path, pattern: str, cloud: str) -> Iterator[tuple[str, 
                 yield path.name, path
 
 
+_BESIDE = dict.fromkeys(("aws_queue", "azure_queue", "gcp_push"), ("batches",))
+"""Module of `entrypoints` -> others there that it needs."""
 _FOLDERS = (".", "core", "adapters", "adapters/{cloud}")
 _PATTERN_FOLDERS = {
     "event_pipeline": ("core/event_pipeline", "documents", "adapters/{cloud}/ai"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from serverless_ai_patterns.bundle import RUNTIME, bundle, digest, handler, stage, zip_bytes
+from serverless_ai_patterns.bundle import ENTRY_POINTS, RUNTIME, bundle, digest, handler, stage, zip_bytes
 
 ROOT = Path(__file__).parents[2]
 ALLOWED_BYTES = 200_000
@@ -189,3 +189,16 @@ def test_the_handler_can_be_imported_from_the_zip_alone(tmp_path: Path) -> None:
 
 def test_the_runtime_is_found_by_import_location() -> None:
     assert RUNTIME == ROOT / "lambdas" / "serverless_ai_runtime"
+
+
+@pytest.mark.parametrize(
+    ("function", "cloud"), [(name, cloud) for name, by in ENTRY_POINTS.items() for cloud in by]
+)
+def test_an_entry_point_finds_all_that_it_imports_in_its_own_zip(
+    function: str, cloud: str, tmp_path: Path
+) -> None:
+    staged = stage(function, cloud, tmp_path / "zip")
+    module = f"serverless_ai_runtime.entrypoints.{ENTRY_POINTS[function][cloud]}"
+    program = f"import sys; sys.path.insert(0, {str(staged)!r}); import {module}; print({module}.__file__)"
+    found = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=False)
+    assert found.stdout.startswith(str(staged)), found.stderr
