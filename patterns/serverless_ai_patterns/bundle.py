@@ -197,7 +197,11 @@ def _candidates(runtime: Path, pattern: str, cloud: str) -> Iterator[tuple[str, 
                 yield path.name, path
 
 
-_BESIDE = dict.fromkeys(("aws_queue", "azure_queue", "gcp_push"), ("batches",))
+_BESIDE: Mapping[str, tuple[str, ...]] = {
+    "aws_queue": ("batches",),
+    "azure_queue": ("batches",),
+    "gcp_push": ("batches",),
+}
 """Module of `entrypoints` -> others there that it needs."""
 _FOLDERS = (".", "core", "adapters", "adapters/{cloud}")
 _PATTERN_FOLDERS = {

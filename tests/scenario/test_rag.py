@@ -74,7 +74,7 @@ def each_store(rag: RagWorld, check: Callable[[str], None]) -> None:
 
 
 @pytest.mark.row("rag-01", "rag-02", "rag-03", "rag-07", "rag-08", "rag-10", "rag-11", "rag-12")
-@pytest.mark.row("rag-13", "rag-14", "rag-15", "rag-16")
+@pytest.mark.row("rag-09", "rag-13", "rag-14", "rag-15", "rag-16")
 def test_a_document_is_answered_from_with_its_place_until_it_changes_or_goes(rag: RagWorld) -> None:
     def check(store: str) -> None:
         rag.upload("acme/handbook.md", HANDBOOK, variant=store)

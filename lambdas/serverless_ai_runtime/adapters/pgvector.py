@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
+from serverless_ai_runtime.adapters.limits import packed
 from serverless_ai_runtime.core.ports import Deadline, Refused, ServiceError, Throttled, Unavailable
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
 from serverless_ai_runtime.core.records import digest
@@ -79,8 +80,9 @@ class PgVector:
         latest = {digest(entry.id): entry for entry in entries}
         # Everybody locks rows in the same order, so that nobody waits for somebody who waits for him.
         records = [_record(key, latest[key]) for key in sorted(latest)]
-        for batch in _batches(records, self._sql.most_bytes):
-            self._made("Upsert", self._statements.upsert, {"entries": batch}, deadline)
+        for batch in packed(records, _quoted, len(records), self._sql.most_bytes):
+            array = f"[{','.join(batch)}]"
+            self._made("Upsert", self._statements.upsert, {"entries": array}, deadline)
 
     def delete(self, ids: Sequence[str], deadline: Deadline) -> None:
         keys = sorted({digest(one) for one in ids})
@@ -252,21 +254,6 @@ def _record(key: str, entry: Entry) -> str:
     return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
 
 
-def _batches(records: Sequence[str], most_bytes: int) -> Iterator[str]:
-    """JSON arrays of at most so many bytes as JSON texts; a record that is too large goes alone."""
-    held: list[str] = []
-    size = 0
-    for one in records:
-        more = len(json.dumps(one))
-        if held and size + more > most_bytes:
-            yield f"[{','.join(held)}]"
-            held, size = [], 0
-        held.append(one)
-        size += more
-    if held:
-        yield f"[{','.join(held)}]"
-
-
 def _array(digests: Sequence[str]) -> str:
     """Digests have nothing in them that an array's text would need to quote."""
     return "{" + ",".join(digests) + "}"
@@ -300,3 +287,8 @@ def _hit(row: Row) -> Hit:
     if isinstance(score, bool) or not isinstance(score, int | float):
         raise TypeError("a score is not a number")
     return Hit(_raw(entry), _raw(document), _raw(text), _raw(heading), float(score))
+
+
+def _quoted(record: str) -> int:
+    """Bytes as a JSON text."""
+    return len(json.dumps(record))

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from serverless_ai_runtime.adapters.aws.service import Service
 from serverless_ai_runtime.adapters.pgvector import PgVector, Row, Value, sql_error
+from serverless_ai_runtime.adapters.places import place_texts
 from serverless_ai_runtime.core.ports import Deadline, Refused, ServiceError, Unavailable
 from serverless_ai_runtime.core.records import pause
 
@@ -56,15 +57,7 @@ class Place(NamedTuple):
 
 def parse_place(text: str) -> Place:
     """The place that `Place.text` wrote; raises ValueError."""
-    try:
-        given = json.loads(text)
-        parts = [given[name] for name in Place._fields]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        parts = list[object]()
-    texts = [part for part in parts if isinstance(part, str) and part]
-    if len(texts) != len(Place._fields):
-        raise ValueError(f"not a place of Aurora, a JSON object of texts: {', '.join(Place._fields)}")
-    return Place(*texts)
+    return Place(*place_texts(text, Place._fields, "Aurora"))
 
 
 def aurora(service: Service, place: Place, index: str, dimension: int) -> PgVector:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, NamedTuple, cast
 
 from serverless_ai_runtime import config
 from serverless_ai_runtime.adapters.aws.service import Service
 from serverless_ai_runtime.adapters.aws.sigv4 import sign
+from serverless_ai_runtime.adapters.limits import packed
 from serverless_ai_runtime.core.ports import Deadline, Refused, ServiceError, Unavailable
 from serverless_ai_runtime.core.records import pause
 from serverless_ai_runtime.http import MAX_ATTEMPTS, Request, Response
@@ -106,7 +107,7 @@ class Index:
 
     def bulk(self, operations: Sequence[Operation], deadline: Deadline) -> None:
         """Do all of them. Deleting what is not there is done already."""
-        for batch in _batches(operations):
+        for batch in packed(operations, _operation_bytes, MOST_OPERATIONS, MOST_BYTES):
             pending, attempt = batch, 1
             while failed := self._failed(pending, deadline):
                 error = next((one for _, one in failed if not one.retryable), failed[0][1])
@@ -176,24 +177,13 @@ class Index:
         return classify(self.service.name, operation, status, code, str(reason)[:500])
 
 
-def _batches(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
-    """Of at most what a request may have. One that is too large goes alone, for the service to refuse."""
-    batch: list[Operation] = []
-    size = 0
-    for operation in operations:
-        more = len(operation.to_bytes())
-        if batch and (len(batch) == MOST_OPERATIONS or size + more > MOST_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(operation)
-        size += more
-    if batch:
-        yield batch
-
-
 def _parsed(body: bytes) -> dict[str, Any] | None:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def _operation_bytes(operation: Operation) -> int:
+    return len(operation.to_bytes())

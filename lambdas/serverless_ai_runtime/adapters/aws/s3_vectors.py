@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from serverless_ai_runtime.adapters.aws.service import Service
+from serverless_ai_runtime.adapters.limits import packed
 from serverless_ai_runtime.core.ports import Deadline, Refused
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
 from serverless_ai_runtime.core.records import digest, whole_characters
@@ -46,7 +47,7 @@ class S3Vectors:
     def upsert(self, entries: Sequence[Entry], deadline: Deadline) -> None:
         latest = {entry.id: entry for entry in entries}
         vectors = [self._vector(entry) for entry in latest.values()]
-        for batch in _batches(vectors):
+        for batch in packed(vectors, _most_bytes, MOST_VECTORS, MOST_BYTES):
             self._post(_PUT, {"vectors": batch}, deadline)
 
     def delete(self, ids: Sequence[str], deadline: Deadline) -> None:
@@ -100,20 +101,6 @@ def _filter(access: Access, documents: Sequence[str]) -> dict[str, Any]:
     if not documents:
         return tenant
     return {"$and": [tenant, {"of": {"$in": [digest(one) for one in documents]}}]}
-
-
-def _batches(vectors: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    """As few as the limits of a request allow."""
-    batches: list[list[Mapping[str, Any]]] = []
-    size = 0
-    for one in vectors:
-        more = _most_bytes(one)
-        if not batches or len(batches[-1]) == MOST_VECTORS or size + more > MOST_BYTES:
-            batches.append([])
-            size = 0
-        batches[-1].append(one)
-        size += more
-    return batches
 
 
 def _most_bytes(vector: Mapping[str, Any]) -> int:

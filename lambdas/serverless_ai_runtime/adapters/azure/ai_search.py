@@ -12,11 +12,12 @@ seconds later ("HTTP status codes (Azure AI Search)", learn.microsoft.com, read 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from serverless_ai_runtime.adapters.azure.ai_search_index import VECTOR, definition
+from serverless_ai_runtime.adapters.limits import packed
 from serverless_ai_runtime.adapters.service import Service, json_object
 from serverless_ai_runtime.core.ports import Deadline, Refused, ServiceError, Throttled, Unavailable
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
@@ -167,8 +168,8 @@ class AiSearch:
 
     def _run(self, actions: Mapping[str, Mapping[str, Any]], deadline: Deadline) -> None:
         """Do all of them, by key; what the service was too busy for is sent again, alone."""
-        for batch in _batches(actions):
-            left, attempt = batch, 1
+        for batch in packed(actions.items(), _action_bytes, MOST_ACTIONS, MOST_BYTES):
+            left, attempt = dict(batch), 1
             while errors := self._failures(left, deadline):
                 final = next((one for one in errors.values() if not one.retryable), None)
                 if final:
@@ -236,21 +237,6 @@ def _filter(access: Access, documents: Sequence[str]) -> str:
     return f"{tenant} and search.in(doc, '{'|'.join(map(digest, documents))}', '|')"
 
 
-def _batches(actions: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Mapping[str, Any]]]:
-    """As few as the limits of a request allow. What is too large goes alone, for the service to refuse."""
-    batch: dict[str, Mapping[str, Any]] = {}
-    size = 0
-    for key, action in actions.items():
-        more = len(json.dumps(action)) + 2
-        if batch and (len(batch) == MOST_ACTIONS or size + more > MOST_BYTES):
-            yield batch
-            batch, size = {}, 0
-        batch[key] = action
-        size += more
-    if batch:
-        yield batch
-
-
 def _hit(one: Mapping[str, Any]) -> Hit:
     entry, document, text, heading = (one[name] for name in _SELECT.split(","))
     if not all(isinstance(value, str) for value in (entry, document, text, heading)):
@@ -264,3 +250,7 @@ def _hit(one: Mapping[str, Any]) -> Hit:
 def _cosine(score: float) -> float:
     """The service gives 1 / (1 + distance), the distance being 1 - cosine ("Relevance in vector search")."""
     return 2 - 1 / score
+
+
+def _action_bytes(action: tuple[str, Mapping[str, Any]]) -> int:
+    return len(json.dumps(action[1])) + 2

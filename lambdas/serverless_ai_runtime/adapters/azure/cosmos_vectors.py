@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from serverless_ai_runtime.adapters.azure.cosmos import API_VERSION
 from serverless_ai_runtime.adapters.azure.service import http_date
+from serverless_ai_runtime.adapters.limits import packed
 from serverless_ai_runtime.adapters.service import Service, json_object
 from serverless_ai_runtime.core.ports import Deadline, Refused, ServiceError, Unavailable
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
@@ -150,7 +151,9 @@ class CosmosVectors:
             "x-ms-cosmos-batch-atomic": "true",
             "x-ms-cosmos-batch-continue-on-error": "false",
         }
-        for body, count in _bodies(operations):
+        encoded = (json.dumps(operation).encode() for operation in operations)
+        for batch in packed(encoded, _with_comma, MOST_OPERATIONS, MOST_BYTES):
+            body, count = _array(batch), len(batch)
             attempt = 1
             while error := self._failure(operation, self._call(operation, headers, body, deadline), count):
                 # The client in `http` takes a batch that was answered for one that was done.
@@ -218,24 +221,6 @@ def _numbers(vector: Sequence[float]) -> list[float]:
     return [float(f"{value:.9g}") for value in vector]
 
 
-def _bodies(operations: Sequence[Mapping[str, Any]]) -> Iterator[tuple[bytes, int]]:
-    """Batches of at most what the service takes, and how many operations each has.
-
-    An operation that is too large goes alone, for the service to refuse.
-    """
-    held: list[bytes] = []
-    size = 0
-    for operation in operations:
-        one = json.dumps(operation).encode()
-        if held and (len(held) == MOST_OPERATIONS or size + len(one) > MOST_BYTES):
-            yield _array(held), len(held)
-            held, size = [], 0
-        held.append(one)
-        size += len(one) + 1
-    if held:
-        yield _array(held), len(held)
-
-
 def _array(values: Sequence[bytes]) -> bytes:
     return b"[" + b",".join(values) + b"]"
 
@@ -250,3 +235,7 @@ def _texts(service: Service, operation: str, one: Mapping[str, Any], *names: str
     if len(texts) != len(names):
         raise service.malformed(operation, f"an item of the container is not an entry of ours: {sorted(one)}")
     return texts
+
+
+def _with_comma(operation: bytes) -> int:
+    return len(operation) + 1

@@ -15,6 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from serverless_ai_runtime.adapters.pgvector import PgVector, Row, Value, sql_error
+from serverless_ai_runtime.adapters.places import place_texts
 from serverless_ai_runtime.adapters.service import TokenSource
 from serverless_ai_runtime.core.ports import Deadline, Refused, ServiceError, TimedOut, Unavailable
 
@@ -52,15 +53,7 @@ class Place(NamedTuple):
 
 def parse_place(text: str) -> Place:
     """The place that `Place.text` wrote; raises ValueError."""
-    try:
-        given = json.loads(text)
-        parts = [given[name] for name in Place._fields]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        parts = list[object]()
-    texts = [part for part in parts if isinstance(part, str) and part]
-    if len(texts) != len(Place._fields):
-        raise ValueError(f"not a place of AlloyDB, a JSON object of texts: {', '.join(Place._fields)}")
-    return Place(*texts)
+    return Place(*place_texts(text, Place._fields, "AlloyDB"))
 
 
 def alloydb(

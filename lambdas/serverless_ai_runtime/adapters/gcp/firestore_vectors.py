@@ -11,10 +11,11 @@ vector: the collection needs one of `TENANT, VECTOR` and one of `TENANT, OF, VEC
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final, cast
 
+from serverless_ai_runtime.adapters.limits import packed
 from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.ports import Deadline, Refused, ServiceError
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
@@ -127,7 +128,9 @@ class FirestoreVectors:
 
     def _commit(self, writes: Iterable[Mapping[str, Any]], deadline: Deadline) -> None:
         """In as few commits as the limits allow, each as a whole or not at all."""
-        for body, count in _bodies(writes):
+        encoded = (json.dumps(write, separators=(",", ":")).encode() for write in writes)
+        for batch in packed(encoded, _with_comma, MOST_WRITES, MOST_BYTES):
+            body, count = _body(batch), len(batch)
             response = self._service.call(
                 _COMMIT, "POST", self._path + "commit", deadline, headers=_json, body=body
             )
@@ -181,27 +184,13 @@ def _value(vector: Sequence[float]) -> dict[str, Any]:
     return {"mapValue": {"fields": fields}}
 
 
-def _bodies(writes: Iterable[Mapping[str, Any]]) -> Iterator[tuple[bytes, int]]:
-    """Commits of at most what the service takes, and how many writes each has.
-
-    A write that is too large goes alone, for the service to refuse.
-    """
-    held: list[bytes] = []
-    size = 0
-    for write in writes:
-        one = json.dumps(write, separators=(",", ":")).encode()
-        if held and (len(held) == MOST_WRITES or size + len(one) > MOST_BYTES):
-            yield _body(held), len(held)
-            held, size = [], 0
-        held.append(one)
-        size += len(one) + 1
-    if held:
-        yield _body(held), len(held)
-
-
 def _body(writes: Sequence[bytes]) -> bytes:
     return b'{"writes":[' + b",".join(writes) + b"]}"
 
 
 def _json() -> Mapping[str, str]:
     return {"content-type": "application/json"}
+
+
+def _with_comma(write: bytes) -> int:
+    return len(write) + 1

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from serverless_ai_runtime.adapters.limits import packed
 from serverless_ai_runtime.adapters.service import Service, json_object
 from serverless_ai_runtime.core.ports import Deadline
 from serverless_ai_runtime.core.rag.ports import Entry
@@ -79,22 +80,8 @@ class Texts:
         return {"update": {"name": f"{self._collection}/{key}", "fields": fields}}
 
     def _commit(self, writes: Sequence[Mapping[str, Any]], deadline: Deadline) -> None:
-        for batch in _batches(writes):
+        for batch in packed(writes, _write_bytes, MOST_WRITES, MOST_BYTES):
             self._service.post_json(_COMMIT, self._path + "commit", {"writes": batch}, deadline)
-
-
-def _batches(writes: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    held: list[Mapping[str, Any]] = []
-    size = 0
-    for write in writes:
-        more = len(json.dumps(write)) + 2
-        if held and (len(held) == MOST_WRITES or size + more > MOST_BYTES):
-            yield held
-            held, size = [], 0
-        held.append(write)
-        size += more
-    if held:
-        yield held
 
 
 def _kept(document: Mapping[str, Any]) -> Kept:
@@ -102,3 +89,7 @@ def _kept(document: Mapping[str, Any]) -> Kept:
     if not all(isinstance(value, str) for value in values):
         raise TypeError("fields that are not texts")
     return Kept(*values)
+
+
+def _write_bytes(write: Mapping[str, Any]) -> int:
+    return len(json.dumps(write)) + 2

@@ -20,10 +20,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from serverless_ai_runtime.adapters.gcp.errors import ALREADY_EXISTS, NOT_FOUND
+from serverless_ai_runtime.adapters.limits import packed
 from serverless_ai_runtime.adapters.service import Service, json_object
 from serverless_ai_runtime.core.ports import Deadline, Refused, Unavailable
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
@@ -81,8 +82,8 @@ class VectorSearch:
 
     def upsert(self, entries: Sequence[Entry], deadline: Deadline) -> None:
         objects = {_key(entry.id): _object(entry) for entry in entries}
-        for batch in _batches(objects):
-            self._put(batch, deadline)
+        for batch in packed(objects.items(), _object_bytes, MOST_OBJECTS, MOST_BYTES):
+            self._put(dict(batch), deadline)
 
     def delete(self, ids: Sequence[str], deadline: Deadline) -> None:
         keys = list(dict.fromkeys(map(_key, ids)))
@@ -250,21 +251,6 @@ def _filter(access: Access, documents: Sequence[str]) -> dict[str, Any]:
     return {"$and": [tenant, {"of": {"$in": [digest(one) for one in documents]}}]}
 
 
-def _batches(objects: Mapping[str, Mapping[str, Any]]) -> Iterator[Mapping[str, Mapping[str, Any]]]:
-    """As few as the limits of a request allow; an object that is too large goes alone."""
-    held: dict[str, Mapping[str, Any]] = {}
-    size = 0
-    for key, one in objects.items():
-        more = len(json.dumps(one)) + 400  # what stands around it, names included
-        if held and (len(held) == MOST_OBJECTS or size + more > MOST_BYTES):
-            yield held
-            held, size = {}, 0
-        held[key] = one
-        size += more
-    if held:
-        yield held
-
-
 def _hit(one: Mapping[str, Any]) -> Hit:
     """Its score is the distance as the service gives it."""
     data = one["dataObject"]["data"]
@@ -273,3 +259,7 @@ def _hit(one: Mapping[str, Any]) -> Hit:
         raise TypeError("the fields of a data object are not texts")
     entry, document, text, heading = texts
     return Hit(entry, document, text, heading, float(one.get("distance", 0.0)))
+
+
+def _object_bytes(one: tuple[str, Mapping[str, Any]]) -> int:
+    return len(json.dumps(one[1])) + 400  # what stands around it, names included

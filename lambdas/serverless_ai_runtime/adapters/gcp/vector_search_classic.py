@@ -14,13 +14,13 @@ similarity: what the service returns for its other measures is documented with o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import Any, Final, NamedTuple
 
 from serverless_ai_runtime.adapters.gcp.identity import SCOPE
 from serverless_ai_runtime.adapters.gcp.texts import Kept, Texts
+from serverless_ai_runtime.adapters.places import place_texts
 from serverless_ai_runtime.adapters.service import Cloud, Service
 from serverless_ai_runtime.core.ports import Deadline
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
@@ -58,15 +58,7 @@ class ClassicPlace(NamedTuple):
 
 def read_place(text: str) -> ClassicPlace:
     """Out of the JSON object that infrastructure writes. Raises `ValueError` saying what is wrong."""
-    try:
-        found: Any = json.loads(text)
-        parts = [found.pop(name) for name in ClassicPlace._fields]
-    except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
-        found, parts = None, list[Any]()
-    if found != {} or not all(isinstance(part, str) and part for part in parts):
-        fields = ", ".join(ClassicPlace._fields)
-        raise ValueError(f"the place of an index must be a JSON object of texts: {fields}")
-    return ClassicPlace(*parts)
+    return ClassicPlace(*place_texts(text, ClassicPlace._fields, "Vector Search"))
 
 
 def classic_services(cloud: Cloud, place: ClassicPlace, override: str = "") -> tuple[Service, Service]:
