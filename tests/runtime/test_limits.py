@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,7 @@ def test_a_list_ends_only_where_the_next_item_has_no_room(
     sizes: list[int], most: int, most_bytes: int
 ) -> None:
     batches = list(packed(sizes, lambda size: size, most, most_bytes))
-    for batch, after in zip(batches, batches[1:], strict=False):
+    for batch, after in pairwise(batches):
         assert len(batch) == most or sum(batch) + after[0] > most_bytes
 
 
@@ -37,10 +38,20 @@ def test_a_place_is_read_in_the_order_that_is_asked_for() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    ["", "[]", "7", "{}", '{"a": "1"}', '{"a": "1", "b": ""}', '{"a": "1", "b": 2}', '{"a": "1", "b": "2", "c": "3"}',
-     "[" * 100_000, json.dumps({"a": None, "b": "2"})],
+    [
+        "",
+        "[]",
+        "7",
+        "{}",
+        '{"a": "1"}',
+        '{"a": "1", "b": ""}',
+        '{"a": "1", "b": 2}',
+        '{"a": "1", "b": "2", "c": "3"}',
+        "[" * 100_000,
+        json.dumps({"a": None, "b": "2"}),
+    ],
     ids=lambda text: text[:24] or "empty",
-)  # fmt: skip
+)
 def test_what_is_no_place_is_refused_with_what_one_has(given: str) -> None:
     with pytest.raises(ValueError, match=r"not a place of Store, a JSON object of texts: a, b"):
         place_texts(given, ("a", "b"), "Store")

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from local_controls import LocalControls
 from world import Reply
 
 from serverless_ai_local.launch import RunningCloud
@@ -23,7 +24,7 @@ OTHER_SESSION = {"message": "hello"}
 
 
 @dataclass(kw_only=True)
-class AwsWorld:
+class AwsWorld(LocalControls):
     """`outputs` holds `<variant>_<output>` of every variant."""
 
     target: str
@@ -170,12 +171,6 @@ class AwsWorld:
         group = self.outputs[f"{variant}_log_group_name"]
         pages = self.cloud.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
         return [event["message"] for page in pages for event in page["events"]]
-
-    def model_fault(self, kind: str, *, times: int = 1, seconds: float = 0.0) -> None:
-        self.cloud.admin("POST", "model/faults", {"kind": kind, "times": times, "seconds": seconds})
-
-    def model_calls(self) -> list[dict[str, Any]]:
-        return self.cloud.admin("GET", "model/calls")["calls"]
 
     def reset(self) -> None:
         self.cloud.admin("DELETE", "model/faults")

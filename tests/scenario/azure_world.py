@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 from aws_world import _tampered as tampered
 from aws_world import _unsigned as unsigned
+from local_controls import LocalControls
 from world import Reply
 
 from serverless_ai_local.launch import RunningCloud
@@ -35,7 +36,7 @@ KEY = "Ocp-Apim-Subscription-Key"
 
 
 @dataclass(kw_only=True)
-class AzureWorld:
+class AzureWorld(LocalControls):
     """`outputs` holds `<variant>_<output>` of every variant."""
 
     target: str
@@ -197,12 +198,6 @@ class AzureWorld:
         workspace = self.outputs[f"{variant}_log_group_name"]
         lines = self.cloud.admin("GET", f"azure/workspaces/{workspace}/lines")["lines"]
         return [line["message"] for line in lines if line["category"] == "Function"]
-
-    def model_fault(self, kind: str, *, times: int = 1, seconds: float = 0.0) -> None:
-        self.cloud.admin("POST", "model/faults", {"kind": kind, "times": times, "seconds": seconds})
-
-    def model_calls(self) -> list[dict[str, Any]]:
-        return self.cloud.admin("GET", "model/calls")["calls"]
 
     def reset(self) -> None:
         self.cloud.admin("DELETE", "model/faults")

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from aws_world import _tampered as tampered
 from aws_world import _unsigned as unsigned
+from local_controls import LocalControls
 from world import Reply
 
 from serverless_ai_local.launch import RunningCloud
@@ -23,7 +24,7 @@ FRIENDS, STRANGERS = "example.com", "elsewhere.example"
 
 
 @dataclass(kw_only=True)
-class GcpWorld:
+class GcpWorld(LocalControls):
     """`outputs` holds `<variant>_<output>` of every variant."""
 
     target: str
@@ -146,12 +147,6 @@ class GcpWorld:
         return [
             json.dumps(entry.get("jsonPayload", {"message": entry.get("textPayload")})) for entry in entries
         ]
-
-    def model_fault(self, kind: str, *, times: int = 1, seconds: float = 0.0) -> None:
-        self.cloud.admin("POST", "model/faults", {"kind": kind, "times": times, "seconds": seconds})
-
-    def model_calls(self) -> list[dict[str, Any]]:
-        return self.cloud.admin("GET", "model/calls")["calls"]
 
     def reset(self) -> None:
         self.cloud.admin("DELETE", "model/faults")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from aws_letters import letters
+from local_controls import LocalControls
 from operator_commands import Operated
 
 from serverless_ai_local.launch import RunningCloud
@@ -18,7 +19,7 @@ SOURCE = "serverless-ai.event-pipeline"
 
 
 @dataclass(kw_only=True)
-class PipelineAwsWorld(Operated):
+class PipelineAwsWorld(LocalControls, Operated):
     """`outputs` holds `<variant>_<output>` of every variant."""
 
     target: str
@@ -47,14 +48,6 @@ class PipelineAwsWorld(Operated):
 
     def delete(self, key: str, *, variant: str = "main") -> None:
         self._client("s3").delete_object(Bucket=self.outputs[f"{variant}_uploads"], Key=key)
-
-    @contextmanager
-    def held(self, *, duplicates: float = 0.0, seed: int = 1) -> Iterator[None]:
-        self.cloud.admin("POST", "events/hold")
-        try:
-            yield
-        finally:
-            self.cloud.admin("POST", "events/release", {"duplicates": duplicates, "seed": seed})
 
     def send(self, body: str, *, variant: str = "main") -> None:
         self._client("sqs").send_message(QueueUrl=self.outputs[f"{variant}_queue"], MessageBody=body)
@@ -121,26 +114,7 @@ class PipelineAwsWorld(Operated):
         return self._watched
 
     def dead_letters(self, variant: str = "main") -> list[dict[str, Any]]:
-        sqs, url = self._client("sqs"), self.outputs[f"{variant}_dead_letters"]
-        letters, handles = [], []
-        while found := sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60, MessageAttributeNames=["All"]
-        ).get("Messages"):
-            for message in found:
-                said = {
-                    name: value["StringValue"] for name, value in message.get("MessageAttributes", {}).items()
-                }
-                letters.append(
-                    {
-                        "code": said.get("Code", ""),
-                        "reason": said.get("Reason", ""),
-                        "payload": message["Body"],
-                    }
-                )
-                handles.append(message["ReceiptHandle"])
-        for handle in handles:
-            sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
-        return letters
+        return letters(self._client("sqs"), self.outputs[f"{variant}_dead_letters"])
 
     def login(self) -> Mapping[str, str]:
         return {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
@@ -156,12 +130,6 @@ class PipelineAwsWorld(Operated):
         return [event["message"] for page in pages for event in page["events"]]
 
     # -- the model and the AI services ------------------------------------------------------------
-    def model_fault(self, kind: str, *, times: int = 1, seconds: float = 0.0) -> None:
-        self.cloud.admin("POST", "model/faults", {"kind": kind, "times": times, "seconds": seconds})
-
-    def model_calls(self) -> list[dict[str, Any]]:
-        return self.cloud.admin("GET", "model/calls")["calls"]
-
     def reset(self) -> None:
         self.cloud.admin("DELETE", "model/faults")
         self.cloud.admin("DELETE", "model/calls")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 import json
 import uuid
-from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
 
-from azure_world import EVENTS, MANAGEMENT, PUBLISHER, SENDER, STORAGE, bearer, send
+from azure_storage import AzureStorage
+from azure_world import EVENTS, MANAGEMENT, PUBLISHER, SENDER, bearer, send
+from local_controls import LocalControls
 from operator_commands import Operated
 from world import Reply
 
@@ -24,11 +24,10 @@ SEND_MESSAGES = "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a"
 """Storage Queue Data Message Sender."""
 WATCHER = "scenariocompletions"
 """Account and queue of the scenario's own, which completion events go to."""
-VERSION = {"x-ms-version": "2021-12-02"}
 
 
 @dataclass(kw_only=True)
-class PipelineAzureWorld(Operated):
+class PipelineAzureWorld(AzureStorage, LocalControls, Operated):
     """`outputs` holds `<variant>_<output>` of every variant."""
 
     target: str
@@ -45,21 +44,13 @@ class PipelineAzureWorld(Operated):
         self, key: str, body: bytes, *, variant: str = "main", content_type: str = "application/octet-stream"
     ) -> None:
         headers = {"x-ms-blob-type": "BlockBlob", "content-type": content_type}
-        self._storage("PUT", f"{self.outputs[f'{variant}_uploads']}/{quote(key)}", body, headers)
+        self.storage("PUT", f"{self.outputs[f'{variant}_uploads']}/{quote(key)}", body, headers)
 
     def delete(self, key: str, *, variant: str = "main") -> None:
-        self._storage("DELETE", f"{self.outputs[f'{variant}_uploads']}/{quote(key)}")
-
-    @contextmanager
-    def held(self, *, duplicates: float = 0.0, seed: int = 1) -> Iterator[None]:
-        self.cloud.admin("POST", "events/hold")
-        try:
-            yield
-        finally:
-            self.cloud.admin("POST", "events/release", {"duplicates": duplicates, "seed": seed})
+        self.storage("DELETE", f"{self.outputs[f'{variant}_uploads']}/{quote(key)}")
 
     def send(self, body: str, *, variant: str = "main") -> None:
-        self._put(self.outputs[f"{variant}_queue"], b64encode(body.encode()).decode())
+        self.put(self.outputs[f"{variant}_queue"], body)
 
     def publish(self, body: str, attributes: Mapping[str, str]) -> None:
         self._emit("invoices_topic", "anybody", "Document", {"message": body, "attributes": attributes})
@@ -92,7 +83,7 @@ class PipelineAzureWorld(Operated):
             url = f"{container}/{quote(name)}"
             seen = self._results.get(url)
             if seen is None or seen[0] != etag:
-                seen = self._results[url] = etag, self._storage("GET", url).body
+                seen = self._results[url] = etag, self.storage("GET", url).body
             now[name.removeprefix(PREFIX).removesuffix(".json")] = seen[1]
         return now
 
@@ -103,18 +94,18 @@ class PipelineAzureWorld(Operated):
         return [event["data"] for event in self._completions if event["source"] == account]
 
     def _read_completions(self) -> None:
-        for message in self._take(self._watch, hidden_s=30):
+        for message in self.take(self._watch, hidden_s=30):
             self._completions.append(json.loads(message.text))
-            self._storage("DELETE", message.url)
+            self.storage("DELETE", message.url)
 
     def dead_letters(self, variant: str = "main") -> list[dict[str, Any]]:
-        letters = list(self._take(self.outputs[f"{variant}_dead_letters"], hidden_s=60))
+        letters = list(self.take(self.outputs[f"{variant}_dead_letters"], hidden_s=60))
         for letter in letters:
-            self._storage("PUT", f"{letter.url}&visibilitytimeout=0")
+            self.storage("PUT", f"{letter.url}&visibilitytimeout=0")
         return [_opened(letter.text) for letter in letters]
 
     def login(self) -> Mapping[str, str]:
-        return {"SERVERLESS_AI_AZURE_TOKEN": self._storage_token}
+        return {"SERVERLESS_AI_AZURE_TOKEN": self.storage_token}
 
     def logs(self, variant: str = "main") -> list[str]:
         workspace = self.outputs[f"{variant}_log_group_name"]
@@ -124,61 +115,25 @@ class PipelineAzureWorld(Operated):
         return self.cloud.admin("GET", f"azure/workspaces/{workspace}/lines")["lines"]
 
     # -- the model and the AI services ------------------------------------------------------------
-    def model_fault(self, kind: str, *, times: int = 1, seconds: float = 0.0) -> None:
-        self.cloud.admin("POST", "model/faults", {"kind": kind, "times": times, "seconds": seconds})
-
-    def model_calls(self) -> list[dict[str, Any]]:
-        return self.cloud.admin("GET", "model/calls")["calls"]
-
     def reset(self) -> None:
         self.cloud.admin("DELETE", "model/faults")
         self.cloud.admin("DELETE", "model/calls")
         for name, value in self.outputs.items():
             if name.endswith(("_queue", "_dead_letters")):
-                self._storage("DELETE", f"{value}/messages")
+                self.storage("DELETE", f"{value}/messages")
             if name.endswith(("_uploads", "_results")):
                 for blob, _ in self._listed(value, ""):
-                    self._storage("DELETE", f"{value}/{quote(blob)}")
+                    self.storage("DELETE", f"{value}/{quote(blob)}")
         self._read_completions()
         self._completions.clear()
 
     # -- Storage and the resource manager ---------------------------------------------------------
-    def _storage(
-        self, method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> Reply:
-        reply = send(method, url, body, {**VERSION, **bearer(self._storage_token), **(headers or {})})
-        assert reply.status < 300, reply
-        return reply
-
-    def _put(self, queue: str, text: str) -> None:
-        body = f"<QueueMessage><MessageText>{text}</MessageText></QueueMessage>".encode()
-        self._storage("POST", f"{queue}/messages", body)
-
-    def _take(self, queue: str, *, hidden_s: int) -> Iterator[Taken]:
-        """Every message that is there, each hidden for a while."""
-        while True:
-            query = f"numofmessages=32&visibilitytimeout={hidden_s}"
-            answer = self._storage("GET", f"{queue}/messages?{query}")
-            messages = list(ElementTree.fromstring(answer.body["text"]))
-            for message in messages:
-                receipt = quote(message.findtext("PopReceipt") or "", safe="")
-                yield Taken(
-                    url=f"{queue}/messages/{message.findtext('MessageId')}?popreceipt={receipt}",
-                    text=b64decode(message.findtext("MessageText") or "").decode(),
-                )
-            if not messages:
-                return
-
     def _listed(self, container: str, prefix: str) -> list[tuple[str, str]]:
         """Name and etag of each blob."""
         query = f"restype=container&comp=list&prefix={quote(prefix, safe='')}"
-        answer = self._storage("GET", f"{container}?{query}")
+        answer = self.storage("GET", f"{container}?{query}")
         blobs = ElementTree.fromstring(answer.body["text"]).iter("Blob")
         return [(blob.findtext("Name") or "", blob.findtext("Properties/Etag") or "") for blob in blobs]
-
-    @functools.cached_property
-    def _storage_token(self) -> str:
-        return self._token(STORAGE)
 
     def _token(self, resource: str, oid: str | None = None) -> str:
         """A token for one of Azure's services: of whoever deploys, or of another principal."""
@@ -242,13 +197,6 @@ class PipelineAzureWorld(Operated):
         reply = send(method, url, body, bearer(self._token(MANAGEMENT)))
         assert reply.status < 300, reply
         return reply
-
-
-class Taken(NamedTuple):
-    """A message, and the URL that its receipt is in."""
-
-    url: str
-    text: str
 
 
 def _opened(text: str) -> dict[str, Any]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from gcp_rest import GoogleRest, text_of
+from local_controls import LocalControls
 from operator_commands import Operated
 
 from serverless_ai_local.gcp.project import REGION
@@ -23,7 +23,7 @@ WATCHER = "scenario-completions"
 
 
 @dataclass(kw_only=True)
-class PipelineGcpWorld(GoogleRest, Operated):
+class PipelineGcpWorld(LocalControls, GoogleRest, Operated):
     """`outputs` holds `<variant>_<output>` of every variant."""
 
     target: str
@@ -45,14 +45,6 @@ class PipelineGcpWorld(GoogleRest, Operated):
 
     def delete(self, key: str, *, variant: str = "main") -> None:
         self.call("DELETE", self.object_path(self.outputs[f"{variant}_uploads"], key))
-
-    @contextmanager
-    def held(self, *, duplicates: float = 0.0, seed: int = 1) -> Iterator[None]:
-        self.cloud.admin("POST", "events/hold")
-        try:
-            yield
-        finally:
-            self.cloud.admin("POST", "events/release", {"duplicates": duplicates, "seed": seed})
 
     def send(self, body: str, *, variant: str = "main") -> None:
         self.publish_text(self.outputs[f"{variant}_queue"], body, {})
@@ -142,12 +134,6 @@ class PipelineGcpWorld(GoogleRest, Operated):
         return [json.dumps(one) for one in self.cloud.admin("GET", f"gcp/functions/{name}/logs")["entries"]]
 
     # -- the model and the AI services ------------------------------------------------------------
-    def model_fault(self, kind: str, *, times: int = 1, seconds: float = 0.0) -> None:
-        self.cloud.admin("POST", "model/faults", {"kind": kind, "times": times, "seconds": seconds})
-
-    def model_calls(self) -> list[dict[str, Any]]:
-        return self.cloud.admin("GET", "model/calls")["calls"]
-
     def reset(self) -> None:
         self.cloud.admin("DELETE", "model/faults")
         self.cloud.admin("DELETE", "model/calls")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from aws_letters import letters
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from local_controls import LocalControls
 from rag_http import post_json, token
 from world import Reply, eventually
 
@@ -22,7 +23,7 @@ QUESTION = b'{"question": "let me in"}'
 
 
 @dataclass(kw_only=True)
-class RagAwsWorld:
+class RagAwsWorld(LocalControls):
     """`outputs` holds `<variant>_<output>` of every variant."""
 
     target: str
@@ -47,14 +48,6 @@ class RagAwsWorld:
 
     def delete(self, key: str, *, variant: str = "main") -> None:
         self._client("s3").delete_object(Bucket=self.outputs[f"{variant}_documents"], Key=key)
-
-    @contextmanager
-    def held(self, *, duplicates: float = 0.0, seed: int = 1) -> Iterator[None]:
-        self.cloud.admin("POST", "events/hold")
-        try:
-            yield
-        finally:
-            self.cloud.admin("POST", "events/release", {"duplicates": duplicates, "seed": seed})
 
     def send(self, body: str, *, variant: str = "main") -> None:
         self._client("sqs").send_message(QueueUrl=self.outputs[f"{variant}_queue"], MessageBody=body)
@@ -92,43 +85,14 @@ class RagAwsWorld:
 
     # -- what an operator sees --------------------------------------------------------------------
     def dead_letters(self, variant: str = "main") -> list[dict[str, Any]]:
-        sqs, url = self._client("sqs"), self.outputs[f"{variant}_dead_letters"]
-        letters: list[dict[str, Any]] = []
-        handles: list[str] = []
-        while found := sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60, MessageAttributeNames=["All"]
-        ).get("Messages"):
-            for message in found:
-                said = {
-                    name: value["StringValue"] for name, value in message.get("MessageAttributes", {}).items()
-                }
-                letters.append(
-                    {
-                        "code": said.get("Code", ""),
-                        "reason": said.get("Reason", ""),
-                        "payload": message["Body"],
-                    }
-                )
-                handles.append(message["ReceiptHandle"])
-        for handle in handles:
-            sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
-        return letters
+        return letters(self._client("sqs"), self.outputs[f"{variant}_dead_letters"])
 
     def logs(self, variant: str = "main") -> list[str]:
         group = self.outputs[f"{variant}_log_group_name"]
         pages = self._client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
         return [event["message"] for page in pages for event in page["events"]]
 
-    # -- the models -------------------------------------------------------------------------------
-    def model_fault(self, kind: str, *, times: int = 1, seconds: float = 0.0) -> None:
-        self.cloud.admin("POST", "model/faults", {"kind": kind, "times": times, "seconds": seconds})
-
-    def model_calls(self) -> list[dict[str, Any]]:
-        return self.cloud.admin("GET", "model/calls")["calls"]
-
-    def embedded(self) -> int:
-        return sum(call["texts"] for call in self.cloud.admin("GET", "model/embeddings")["calls"])
-
+    # -- between tests ---------------------------------------------------------------------------
     def reset(self) -> None:
         self.cloud.admin("DELETE", "model/faults")
         s3 = self._client("s3")

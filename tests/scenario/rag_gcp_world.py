@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from gcp_rest import GoogleRest, text_of
+from local_controls import LocalControls
 from rag_http import post_json, token
 from world import Reply, eventually
 
@@ -22,7 +22,7 @@ SETTLE_S = 0.5
 
 
 @dataclass(kw_only=True)
-class RagGcpWorld(GoogleRest):
+class RagGcpWorld(LocalControls, GoogleRest):
     """`outputs` holds `<variant>_<output>` of every variant."""
 
     target: str
@@ -48,14 +48,6 @@ class RagGcpWorld(GoogleRest):
 
     def delete(self, key: str, *, variant: str = "main") -> None:
         self.call("DELETE", self.object_path(self.outputs[f"{variant}_documents"], key))
-
-    @contextmanager
-    def held(self, *, duplicates: float = 0.0, seed: int = 1) -> Iterator[None]:
-        self.cloud.admin("POST", "events/hold")
-        try:
-            yield
-        finally:
-            self.cloud.admin("POST", "events/release", {"duplicates": duplicates, "seed": seed})
 
     def send(self, body: str, *, variant: str = "main") -> None:
         self.publish_text(self.outputs[f"{variant}_queue"], body, {})
@@ -97,16 +89,7 @@ class RagGcpWorld(GoogleRest):
             for one in self.cloud.admin("GET", f"gcp/functions/{name}/logs")["entries"]
         ]
 
-    # -- the models -------------------------------------------------------------------------------
-    def model_fault(self, kind: str, *, times: int = 1, seconds: float = 0.0) -> None:
-        self.cloud.admin("POST", "model/faults", {"kind": kind, "times": times, "seconds": seconds})
-
-    def model_calls(self) -> list[dict[str, Any]]:
-        return self.cloud.admin("GET", "model/calls")["calls"]
-
-    def embedded(self) -> int:
-        return sum(call["texts"] for call in self.cloud.admin("GET", "model/embeddings")["calls"])
-
+    # -- between tests ---------------------------------------------------------------------------
     def reset(self) -> None:
         self.cloud.admin("DELETE", "model/faults")
         self._forget()

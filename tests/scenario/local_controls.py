@@ -1,0 +1,34 @@
+"""What a scenario tells the local cloud, and asks it, beside what is deployed: the same on every target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from serverless_ai_local.launch import RunningCloud
+
+
+class LocalControls:
+    """What has a `cloud` can control it."""
+
+    cloud: RunningCloud
+
+    @contextmanager
+    def held(self, *, duplicates: float = 0.0, seed: int = 1) -> Iterator[None]:
+        """Events of the block come at its end: in another order, and this share of them twice."""
+        self.cloud.admin("POST", "events/hold")
+        try:
+            yield
+        finally:
+            self.cloud.admin("POST", "events/release", {"duplicates": duplicates, "seed": seed})
+
+    def model_fault(self, kind: str, *, times: int = 1, seconds: float = 0.0) -> None:
+        self.cloud.admin("POST", "model/faults", {"kind": kind, "times": times, "seconds": seconds})
+
+    def model_calls(self) -> list[dict[str, Any]]:
+        return self.cloud.admin("GET", "model/calls")["calls"]
+
+    def embedded(self) -> int:
+        """Texts that were embedded."""
+        return sum(call["texts"] for call in self.cloud.admin("GET", "model/embeddings")["calls"])
