@@ -34,6 +34,8 @@ _WHO: Final = {
     "textract.amazonaws.com": "Textract",
 }
 """Who may take a role on AWS."""
+_ROLE: Final = re.compile(r"Role[0-9A-F]{8}$")
+"""How the logical id of a role ends."""
 _CONDITIONS: Final = {
     "bedrock:InferenceProfileArn": "only through that profile",
     "events:source": "only as {}",
@@ -56,9 +58,12 @@ _WHERE: Final = {
 def aws(resources: Sequence[Resource]) -> str:
     """Every statement of every role that is deployed."""
     lines = ["| role of | may | on |", "|---|---|---|"]
-    for role in (resource for resource in resources if resource.type == "AWS::IAM::Role"):
-        trust = str(role.properties["AssumeRolePolicyDocument"])
-        who = next(who for service, who in _WHO.items() if service in trust)
+    roles = [resource for resource in resources if resource.type == "AWS::IAM::Role"]
+    functions = [role.name for role in roles if _trusts(role) == "function"]
+    for role in roles:
+        who = _trusts(role)
+        if who == "function":
+            who = _function(role.name, functions)
         for policy in role.properties.get("Policies", []):
             for statement in policy["PolicyDocument"]["Statement"]:
                 actions = "<br>".join(f"`{action}`" for action in _list(statement["Action"]))
@@ -76,7 +81,8 @@ def azure(resources: Sequence[Resource]) -> str:
     for grant in graph.of(*_ASSIGNMENTS):
         role = _AZURE_ROLES[grant.properties["roleDefinitionId"].rpartition("/")[2]]
         identities = graph.others(grant, _IDENTITY)
-        who = "function" if identities else "topic"
+        # An identity is named after its function; the topic delivers as itself.
+        who = graph.short(identities[0]).replace("identity", "function") if identities else "topic"
         principals = identities or graph.others(grant, _TOPIC)
         # What it is on, and not what that is in.
         on = max(
@@ -111,6 +117,19 @@ def gcp(resources: Sequence[Resource]) -> str:
             for member in _list(grant.properties.get("members") or grant.properties["member"]):
                 lines.append(f"| {_member(readable(member))} | {may} | {on} |")
     return "\n".join(lines)
+
+
+def _trusts(role: Resource) -> str:
+    """Who may take a role on AWS."""
+    trust = str(role.properties["AssumeRolePolicyDocument"])
+    return next(who for service, who in _WHO.items() if service in trust)
+
+
+def _function(role: str, roles: Sequence[str]) -> str:
+    """The function of a role, by logical ids: the shortest is that of the one that needs no other name."""
+    plain = _ROLE.sub("", min(roles, key=len))
+    own = _ROLE.sub("", role).removeprefix(plain)
+    return f"{own.lower()} function" if own else "function"
 
 
 def table(cloud: str, *deployments: Sequence[Resource]) -> str:

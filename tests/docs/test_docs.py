@@ -179,6 +179,17 @@ def test_a_shell_snippet_runs(script: str, environment: dict[str, str], tmp_path
     assert done.returncode == 0, f"{script}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
 
+@pytest.mark.parametrize(
+    "picture",
+    [ROOT / f"docs/pictures/{pattern.slug}-{cloud}.svg" for pattern in CATALOGUE for cloud in pattern.clouds],
+    ids=lambda path: path.stem,
+)
+def test_a_picture_names_services_and_not_types(picture: Path) -> None:
+    said = re.findall(r"<text[^>]*>([^<]+)</text>", picture.read_text(encoding="utf-8"))
+    assert said
+    assert not [text for text in said if re.search(r"\w::\w|azure&#45;native:|gcp:\w+/", text)]
+
+
 def test_links_lead_to_files() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):

@@ -14,6 +14,7 @@ from serverless_ai_local.pictures.sketch import (
     Cloud,
     Graph,
     Look,
+    embedding_model,
     failed,
     watched,
 )
@@ -26,11 +27,14 @@ _ACCOUNT, _MODEL = "azure-native:cognitiveservices:Account", "azure-native:cogni
 _GUARDRAIL = "azure-native:cognitiveservices:RaiPolicy"
 _RECORDS = "azure-native:cosmosdb:SqlResourceSqlContainer"
 _TOPIC, _RULE = "azure-native:eventgrid:Topic", "azure-native:eventgrid:TopicEventSubscription"
+_SYSTEM_TOPIC = "azure-native:eventgrid:SystemTopic"
+_SYSTEM_RULE = "azure-native:eventgrid:SystemTopicEventSubscription"
 _INSIGHTS = "azure-native:applicationinsights:Component"
 _DASHBOARD = "azure-native:applicationinsights:Workbook"
 _ALERTS = ("azure-native:monitor:MetricAlert", "azure-native:monitor:ScheduledQueryRule")
 _GRANT = "azure-native:authorization:RoleAssignment"
 _API = "azure-native:apimanagement:Api"
+_HUB = "azure-native:iothub:IotHubResource"
 _TIMER: Final = "timer"
 _BLUE, _GREEN, _PURPLE, _ORANGE = "#0078d4", "#107c10", "#773adc", "#d83b01"
 
@@ -39,19 +43,35 @@ def _queue_name(graph: Graph, resource: Resource) -> str:
     return str(resource.properties["queueName"])
 
 
+def _container_name(graph: Graph, resource: Resource) -> str:
+    return str(resource.properties["containerName"])
+
+
 def _model_name(graph: Graph, resource: Resource) -> str:
     return str(resource.properties["properties"]["model"]["name"])
 
 
+def _holds(graph: Graph, resource: Resource) -> str:
+    indexed = "vectorEmbeddingPolicy" in resource.properties["resource"]
+    return "vectors" if indexed else "sessions, budgets, events seen"
+
+
+def _app_name(graph: Graph, resource: Resource) -> str:
+    """Of a pattern that has several."""
+    return graph.short(resource) if len(list(graph.of(_APP))) > 1 else "Flex Consumption, Easy Auth"
+
+
 _LOOKS: Final[Mapping[str, Look]] = {
     _GATEWAY: Look(label="API Management", colour=_PURPLE),
-    _APP: Look(label="Function app\nFlex Consumption, Easy Auth", colour=_ORANGE),
+    _APP: Look(label="Function app", colour=_ORANGE, caption=_app_name),
     _MODEL: Look(label="Foundry deployment", colour=_GREEN, caption=_model_name),
     _GUARDRAIL: Look(label="Guardrail\nRAI policy", colour=_GREEN),
-    _RECORDS: Look(label="Cosmos DB container\nsessions, budgets, events seen", colour=_BLUE),
+    _RECORDS: Look(label="Cosmos DB container", colour=_BLUE, caption=_holds),
     _QUEUE: Look(label="Storage queue", colour=_BLUE, caption=_queue_name),
-    _CONTAINER: Look(label="Blob container\nundelivered", colour=_BLUE, joined=True),
+    _CONTAINER: Look(label="Blob container", colour=_BLUE, joined=True, caption=_container_name),
     _TOPIC: Look(label="Event Grid topic", colour=_PURPLE),
+    _HUB: Look(label="IoT hub", colour=_BLUE),
+    _SYSTEM_TOPIC: Look(label="Event Grid system topic", colour=_PURPLE),
     _INSIGHTS: Look(label="Application Insights", colour=_PURPLE),
     _DASHBOARD: Look(label="Workbook", colour=_PURPLE),
     "azure-native:keyvault:Vault": Look(label="Key Vault", colour=_BLUE),
@@ -63,6 +83,7 @@ _LOOKS: Final[Mapping[str, Look]] = {
             _API,
             _GRANT,
             _RULE,
+            _SYSTEM_RULE,
             "azure-native:apimanagement:ApiOperation",
             "azure-native:apimanagement:ApiPolicy",
             "azure-native:apimanagement:Subscription",
@@ -74,6 +95,7 @@ _LOOKS: Final[Mapping[str, Look]] = {
             "azure-native:managedidentity:UserAssignedIdentity",
             "azure-native:operationalinsights:Workspace",
             "azure-native:resources:ResourceGroup",
+            "azure-native:storage:BlobServiceProperties",
             "azure-native:storage:StorageAccount",
             "azure-native:web:AppServicePlan",
             "azure-native:web:WebAppAuthSettingsV2",
@@ -92,8 +114,9 @@ def _arrows(graph: Graph) -> Iterator[Arrow]:
     for model in graph.of(_MODEL):
         for policy in graph.others(model, _GUARDRAIL):
             yield Arrow(model.name, policy.name)
-    for rule in graph.of(_RULE):
-        for topic in graph.others(rule, _TOPIC):
+    for rule in graph.of(_RULE, _SYSTEM_RULE):
+        for topic in graph.others(rule, _TOPIC, _SYSTEM_TOPIC):
+            yield from _told(graph, topic, rule)
             yield from (Arrow(topic.name, queue.name, "filter") for queue in graph.others(rule, _QUEUE))
             yield from (failed(topic.name, one.name) for one in graph.others(rule, _CONTAINER))
     yield from _watchers(graph)
@@ -104,19 +127,33 @@ def _arrows(graph: Graph) -> Iterator[Arrow]:
 
 def _ways_in(graph: Graph) -> Iterator[Arrow]:
     apps, gateways = list(graph.of(_APP)), list(graph.of(_GATEWAY))
-    asked = [app for app in apps if not _setting(app, "PROCESSOR")]
+    asked = [app for app in apps if _setting(app, "MODEL") and not _setting(app, "PROCESSOR")]
+    path = "POST /ask\nPOST /search" if any(_setting(app, "TOP_K") for app in asked) else "POST /chat"
     for door in gateways or asked:
-        yield Arrow(CALLER, door.name, "POST /chat")
+        yield Arrow(CALLER, door.name, path)
     for api in graph.of(_API):
         for gateway in graph.others(api, _GATEWAY):
             for app in graph.others(api, _APP):
                 yield Arrow(gateway.name, app.name)
 
 
+def _told(graph: Graph, topic: Resource, rule: Resource) -> Iterator[Arrow]:
+    """From what a system topic tells of: a hub, or the containers that the rule lets through."""
+    yield from (Arrow(hub.name, topic.name) for hub in graph.others(topic, _HUB))
+    wanted = str(rule.properties.get("filter", ""))
+    for container in graph.of(_CONTAINER):
+        if f"/containers/{_container_name(graph, container)}/" in wanted:
+            yield Arrow(container.name, topic.name)
+
+
 def _calls(graph: Graph, app: Resource) -> Iterator[Arrow]:
     """What the app calls, and the queues that its identity may read or write."""
     for model in graph.others(app, _MODEL):
         yield Arrow(app.name, model.name, "chat completions")
+    embeds = embedding_model(_setting(app, "INDEXES"))
+    for model in graph.of(_MODEL):
+        if model.properties["deploymentName"] == embeds:
+            yield Arrow(app.name, model.name, "embeddings")
     for other in graph.others(app, _RECORDS, _INSIGHTS, "azure-native:keyvault:Vault"):
         yield Arrow(app.name, other.name)
     for grant in graph.others(app, _GRANT):
@@ -132,9 +169,10 @@ def _calls(graph: Graph, app: Resource) -> Iterator[Arrow]:
 
 
 def _watchers(graph: Graph) -> Iterator[Arrow]:
-    models = {
-        account.name: model.name for model in graph.of(_MODEL) for account in graph.others(model, _ACCOUNT)
-    }
+    models: dict[str, str] = {}
+    for model in graph.of(_MODEL):
+        for account in graph.others(model, _ACCOUNT):
+            models.setdefault(account.name, model.name)
     for watcher in graph.of(*_ALERTS, _DASHBOARD):
         for other in graph.others(watcher):
             yield watched(models.get(other.name, other.name), watcher.name)

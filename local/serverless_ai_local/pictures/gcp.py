@@ -8,6 +8,7 @@ from typing import Any, Final
 from serverless_ai_local.graph import Resource
 from serverless_ai_local.pictures.sketch import (
     CALLER,
+    EMBEDDER,
     HIDDEN,
     MODEL,
     Arrow,
@@ -15,13 +16,14 @@ from serverless_ai_local.pictures.sketch import (
     Cloud,
     Graph,
     Look,
+    embedding_model,
     failed,
     watched,
 )
 from serverless_ai_runtime.config import PREFIX
 
 _FUNCTION, _GATEWAY = "gcp:cloudfunctionsv2/function:Function", "gcp:apigateway/gateway:Gateway"
-_DATABASE = "gcp:firestore/database:Database"
+_DATABASE, _INDEX = "gcp:firestore/database:Database", "gcp:firestore/index:Index"
 _TOPIC, _SUBSCRIPTION = "gcp:pubsub/topic:Topic", "gcp:pubsub/subscription:Subscription"
 _JOB = "gcp:cloudscheduler/job:Job"
 _BUCKET, _TRIGGER = "gcp:storage/bucket:Bucket", "gcp:eventarc/trigger:Trigger"
@@ -31,10 +33,14 @@ _ALERT, _DASHBOARD = "gcp:monitoring/alertPolicy:AlertPolicy", "gcp:monitoring/d
 _BLUE, _GREEN, _ORANGE, _RED = "#4285f4", "#34a853", "#e37400", "#ea4335"
 
 
+def _holds(graph: Graph, resource: Resource) -> str:
+    return "records and vectors" if list(graph.of(_INDEX)) else "sessions, budgets, events seen"
+
+
 _LOOKS: Final[Mapping[str, Look]] = {
     _GATEWAY: Look(label="API Gateway", colour=_BLUE),
-    _FUNCTION: Look(label="Cloud Run function", colour=_BLUE),
-    _DATABASE: Look(label="Firestore database\nsessions, budgets, events seen", colour=_ORANGE),
+    _FUNCTION: Look(label="Cloud Run function", colour=_BLUE, caption=Graph.short),
+    _DATABASE: Look(label="Firestore database", colour=_ORANGE, caption=_holds),
     _TOPIC: Look(label="Pub/Sub topic", colour=_RED, caption=Graph.short),
     _SUBSCRIPTION: Look(label="Pub/Sub subscription", colour=_RED, joined=True, caption=Graph.short),
     _BUCKET: Look(label="Cloud Storage bucket", colour=_GREEN, joined=True, caption=Graph.short),
@@ -53,6 +59,7 @@ _LOOKS: Final[Mapping[str, Look]] = {
             "gcp:cloudrunv2/serviceIamBinding:ServiceIamBinding",
             "gcp:cloudrunv2/serviceIamMember:ServiceIamMember",
             "gcp:firestore/field:Field",
+            _INDEX,
             "gcp:logging/metric:Metric",
             "gcp:logging/projectExclusion:ProjectExclusion",
             "gcp:logging/projectSink:ProjectSink",
@@ -76,14 +83,16 @@ _LOOKS: Final[Mapping[str, Look]] = {
 
 def _arrows(graph: Graph) -> Iterator[Arrow]:
     functions, gateways = list(graph.of(_FUNCTION)), list(graph.of(_GATEWAY))
-    asked = [one for one in functions if not _variable(one, "PROCESSOR")]
+    asked = [one for one in functions if _variable(one, "MODEL") and not _variable(one, "PROCESSOR")]
+    path = "POST /ask\nPOST /search" if any(_variable(one, "TOP_K") for one in asked) else "POST /chat"
     for door in gateways or asked:
-        yield Arrow(CALLER, door.name, "POST /chat")
+        yield Arrow(CALLER, door.name, path)
     for trigger in graph.of(_TRIGGER):
-        yield from (Arrow(bucket.name, trigger.name, "uploads") for bucket in graph.others(trigger, _BUCKET))
-        yield from (Arrow(trigger.name, function.name, "push") for function in functions)
-    for function in functions:
+        yield from (Arrow(bucket.name, trigger.name) for bucket in graph.others(trigger, _BUCKET))
+        yield from (Arrow(trigger.name, one.name, "push") for one in graph.others(trigger, _FUNCTION))
+    for function in asked:
         yield from (Arrow(gateway.name, function.name) for gateway in gateways)
+    for function in functions:
         yield from _calls(graph, function)
     for job in graph.of(_JOB):
         yield from (Arrow(job.name, topic.name) for topic in graph.others(job, _TOPIC))
@@ -97,6 +106,8 @@ def _arrows(graph: Graph) -> Iterator[Arrow]:
 def _calls(graph: Graph, function: Resource) -> Iterator[Arrow]:
     if _variable(function, "MODEL"):
         yield Arrow(function.name, MODEL, "generateContent")
+    if embedding_model(_variable(function, "INDEXES")):
+        yield Arrow(function.name, EMBEDDER, "predict")
     yield from (Arrow(function.name, database.name) for database in graph.others(function, _DATABASE))
     for topic in graph.others(function, _TOPIC):
         dead = topic.physical_id == _variable(function, "DEAD_LETTERS")
@@ -134,6 +145,8 @@ def _boxes(graph: Graph) -> Iterator[Box]:
         model = _variable(function, "MODEL")
         if model:
             yield Box(MODEL, f"Vertex AI\n{model}", _GREEN)
+    for model in {embedding_model(_variable(one, "INDEXES")) for one in graph.of(_FUNCTION)} - {""}:
+        yield Box(EMBEDDER, f"Vertex AI\n{model}", _GREEN)
 
 
 def _variable(function: Resource, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
@@ -12,6 +13,8 @@ from serverless_ai_local.graph import Resource
 PLAIN: Final = "#5a6b7b"
 CALLER: Final = "caller"
 MODEL: Final = "model"
+EMBEDDER: Final = "embedder"
+_EMBEDDING: Final = re.compile(r'"model": ?"([^"]+)"')
 
 
 class Graph:
@@ -85,6 +88,12 @@ class Cloud:
     """What callers come with."""
     arrows: Callable[[Graph], Iterable[Arrow]]
     boxes: Callable[[Graph], Iterable[Box]]
+
+
+def embedding_model(indexes: object) -> str:
+    """That makes the vectors of the first index, by the variable of a function; "" where there is none."""
+    found = _EMBEDDING.search(str(indexes))
+    return found[1] if found else ""
 
 
 def failed(start: str, end: str) -> Arrow:
