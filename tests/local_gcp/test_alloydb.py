@@ -13,8 +13,12 @@ from serverless_ai_runtime.core.ports import Deadline, Refused
 from serverless_ai_runtime.core.rag.ports import Access, Entry
 
 CLUSTER = f"{HERE}/locations/us-central1/clusters/vectors"
-SOON = Deadline(600)
 HOSTILE = 'it\'s a "#1" 100% ☂ \x00 \\ \n 😀 \ud800'
+
+
+def soon() -> Deadline:
+    """From now: one that is made when the tests are collected ends while others run."""
+    return Deadline(30)
 
 
 class Tokens:
@@ -83,42 +87,42 @@ def entry(number: int, text: str = "words", tenant: str = "a") -> Entry:
 
 def test_a_writer_makes_the_table_and_a_reader_only_reads(deployed):
     reader, writer = deployed.store("reader"), deployed.store("writer")
-    assert reader.search((1, 0, 0), 5, Access("a"), SOON) == []
-    writer.upsert([entry(0, HOSTILE), entry(1), entry(2, tenant="b")], SOON)
-    assert [hit.id for hit in reader.search((1, 0, 0), 5, Access("a"), SOON)] == ["id-0", "id-1"]
-    assert reader.search((1, 0, 0), 1, Access("a"), SOON)[0].text == HOSTILE
-    assert [hit.id for hit in reader.search_text("words", 5, Access("a"), SOON)] == ["id-1"]
-    for refused in (lambda: reader.upsert([entry(3)], SOON), lambda: reader.delete(["id-0"], SOON)):
+    assert reader.search((1, 0, 0), 5, Access("a"), soon()) == []
+    writer.upsert([entry(0, HOSTILE), entry(1), entry(2, tenant="b")], soon())
+    assert [hit.id for hit in reader.search((1, 0, 0), 5, Access("a"), soon())] == ["id-0", "id-1"]
+    assert reader.search((1, 0, 0), 1, Access("a"), soon())[0].text == HOSTILE
+    assert [hit.id for hit in reader.search_text("words", 5, Access("a"), soon())] == ["id-1"]
+    for refused in (lambda: reader.upsert([entry(3)], soon()), lambda: reader.delete(["id-0"], soon())):
         with pytest.raises(Refused) as error:
             refused()
         assert error.value.code == "42501"
-    writer.delete(["id-0"], SOON)
-    assert [hit.id for hit in reader.search((1, 0, 0), 5, Access("a"), SOON)] == ["id-1"]
+    writer.delete(["id-0"], soon())
+    assert [hit.id for hit in reader.search((1, 0, 0), 5, Access("a"), soon())] == ["id-1"]
 
 
 def test_only_a_users_own_token_lets_it_in(deployed, local):
     with pytest.raises(Refused, match="IAM authentication failed"):
-        deployed.store("writer", token_of="reader").search((1, 0, 0), 5, Access("a"), SOON)
+        deployed.store("writer", token_of="reader").search((1, 0, 0), 5, Access("a"), soon())
     with pytest.raises(Refused, match="does not exist"):
-        deployed.store("writer", database="other").search((1, 0, 0), 5, Access("a"), SOON)
+        deployed.store("writer", database="other").search((1, 0, 0), 5, Access("a"), soon())
     local.drop(deployed.users["reader"])
     store = alloydb(
         Tokens("x"), lambda deadline: deployed.email("reader"), Place(deployed.host, "postgres"), "i1", 3
     )
     with pytest.raises(Refused) as error:
-        store.search((1, 0, 0), 5, Access("a"), SOON)
+        store.search((1, 0, 0), 5, Access("a"), soon())
     assert error.value.code == "28P01"
 
 
 def test_a_lost_connection_is_made_anew(deployed):
     store = deployed.store("writer")
-    store.upsert([entry(0)], SOON)
+    store.upsert([entry(0)], soon())
     store._sql._connection._usock.shutdown(2)
-    assert len(store.search((1, 0, 0), 5, Access("a"), SOON)) == 1
+    assert len(store.search((1, 0, 0), 5, Access("a"), soon())) == 1
 
 
 def test_what_is_deleted_is_gone(deployed, local):
-    deployed.store("writer").upsert([entry(0)], SOON)
+    deployed.store("writer").upsert([entry(0)], soon())
     assert (
         "has an instance"
         in local.send("POST", "/_local/gcp/resources/delete", {"uid": deployed.cluster["uid"]}).body[

@@ -101,3 +101,9 @@ def test_a_word_larger_than_a_chunk_is_cut() -> None:
     found = texts(word)
     assert len(found) > 1
     assert "".join(found).replace(" ", "") == word
+
+
+def test_a_heading_is_never_a_chunk_without_what_stands_under_it() -> None:
+    for number in range(64):  # one paragraph in eight is a place where packing starts anew
+        (one,) = chunks([Section(f"## Rule {number}\n\nDogs are kept on a leash.", heading=f"Rule {number}")])
+        assert one.text.endswith("leash.")

@@ -38,10 +38,14 @@ PROPERTIES = {
     "ServerlessV2ScalingConfiguration": {"MinCapacity": 0, "MaxCapacity": 2, "SecondsUntilAutoPause": 300},
 }
 HOSTILE = 'it\'s a "#1" 100% ☂ \x00 \\ \n 😀 \ud800 \x10 \x100000\x10 {a,b} :x $$'
-SOON = Deadline(600)
 ADMINISTRATOR = AwsConfig("us-east-1", "test", "test", "")
 ARRAY = [{"name": "a", "value": {"arrayValue": {"longValues": [1]}}}]
 TEXT = [{"name": "a", "value": {"stringValue": "1"}}]
+
+
+def soon() -> Deadline:
+    """From now: one that is made when the tests are collected ends while others run."""
+    return Deadline(30)
 
 
 class Database(NamedTuple):
@@ -232,40 +236,40 @@ def test_no_session_setting_outlives_its_call(database):
 
 def test_entries_are_found_replaced_and_deleted(database):
     store = database.store("i_life")
-    assert store.search((1, 0, 0), 5, Access("a"), SOON) == []
-    store.delete(["id-0"], SOON)
-    store.upsert([entry(text="old"), entry(1, vector=(0, 1, 0)), entry(2, tenant="b")], SOON)
-    store.upsert([entry(text="new"), entry(text="newest")], SOON)
-    hits = store.search((1, 0.1, 0), 5, Access("a"), SOON)
+    assert store.search((1, 0, 0), 5, Access("a"), soon()) == []
+    store.delete(["id-0"], soon())
+    store.upsert([entry(text="old"), entry(1, vector=(0, 1, 0)), entry(2, tenant="b")], soon())
+    store.upsert([entry(text="new"), entry(text="newest")], soon())
+    hits = store.search((1, 0.1, 0), 5, Access("a"), soon())
     assert [(hit.id, hit.text) for hit in hits] == [("id-0", "newest"), ("id-1", "words")]
     assert hits[0].score == pytest.approx(0.995, abs=0.001)
-    assert [hit.id for hit in store.search((1, 0, 0), 5, Access("b"), SOON)] == ["id-2"]
-    assert store.search((1, 0, 0), 5, Access(""), SOON) == []
-    store.delete(["id-0", "id-0", "never"], SOON)
-    store.delete(["id-0"], SOON)
-    assert [hit.id for hit in store.search((1, 0, 0), 5, Access("a"), SOON)] == ["id-1"]
+    assert [hit.id for hit in store.search((1, 0, 0), 5, Access("b"), soon())] == ["id-2"]
+    assert store.search((1, 0, 0), 5, Access(""), soon()) == []
+    store.delete(["id-0", "id-0", "never"], soon())
+    store.delete(["id-0"], soon())
+    assert [hit.id for hit in store.search((1, 0, 0), 5, Access("a"), soon())] == ["id-1"]
     with pytest.raises(Refused, match="dimensions"):
-        store.upsert([entry(vector=(1, 0))], SOON)
+        store.upsert([entry(vector=(1, 0))], soon())
 
 
 def test_what_is_hostile_survives(database):
     store = database.store("i_hostile")
     long = "x" * 50_000 + HOSTILE
     for text in (HOSTILE, long):
-        store.upsert([Entry(text, text, Access(text, frozenset({text})), text, text, (1, 0, 0))], SOON)
-        [hit] = store.search((1, 0, 0), 5, Access(text), SOON, [text])
+        store.upsert([Entry(text, text, Access(text, frozenset({text})), text, text, (1, 0, 0))], soon())
+        [hit] = store.search((1, 0, 0), 5, Access(text), soon(), [text])
         assert (hit.id, hit.document, hit.text, hit.heading) == (text,) * 4
-        store.search_text(text, 5, Access(text), SOON, [text])
-        store.delete([text], SOON)
-        assert store.search((1, 0, 0), 5, Access(text), SOON) == []
+        store.search_text(text, 5, Access(text), soon(), [text])
+        store.delete([text], soon())
+        assert store.search((1, 0, 0), 5, Access(text), soon()) == []
 
 
 def test_a_search_is_narrowed_to_documents(database):
     store = database.store("i_narrow")
-    store.upsert([entry(n, document=f"b/{n}.txt", vector=(1, n / 10, 0)) for n in range(5)], SOON)
+    store.upsert([entry(n, document=f"b/{n}.txt", vector=(1, n / 10, 0)) for n in range(5)], soon())
     wanted = ["b/3.txt", "b/4.txt", "b/9.txt"]
-    assert [h.id for h in store.search((1, 0, 0), 5, Access("a"), SOON, wanted)] == ["id-3", "id-4"]
-    assert [h.id for h in store.search_text("words", 5, Access("a"), SOON, ["b/4.txt"])] == ["id-4"]
+    assert [h.id for h in store.search((1, 0, 0), 5, Access("a"), soon(), wanted)] == ["id-3", "id-4"]
+    assert [h.id for h in store.search_text("words", 5, Access("a"), soon(), ["b/4.txt"])] == ["id-4"]
 
 
 def test_words_are_found_and_ranked_and_are_no_query(database):
@@ -276,10 +280,10 @@ def test_words_are_found_and_ranked_and_are_no_query(database):
         "the cat sat on the mat",
         "Invoice X-4711 of ACME",
     ]
-    store.upsert([entry(n, text=text) for n, text in enumerate(texts)], SOON)
+    store.upsert([entry(n, text=text) for n, text in enumerate(texts)], soon())
 
     def ids(question: str, tenant: str = "a") -> list[str]:
-        return [hit.id for hit in store.search_text(question, 5, Access(tenant), SOON)]
+        return [hit.id for hit in store.search_text(question, 5, Access(tenant), soon())]
 
     assert ids("Which banana is like an APPLE?") == ["id-1", "id-0"]
     assert ids("the of and") == []
@@ -298,16 +302,16 @@ def test_a_small_tenant_among_many_loses_nothing(database):
     generator = random.Random(7)
     crowd = [entry(n, tenant="big", vector=(1, generator.random() / 100, 0)) for n in range(600)]
     small = [entry(1000 + n, tenant="small", vector=(-1, generator.random(), 0)) for n in range(3)]
-    store.upsert([*crowd, *small], SOON)
-    assert len(store.search((1, 0, 0), 10, Access("small"), SOON)) == 3
-    assert len(store.search((1, 0, 0), 100, Access("big"), SOON)) == 100
+    store.upsert([*crowd, *small], soon())
+    assert len(store.search((1, 0, 0), 10, Access("small"), soon())) == 3
+    assert len(store.search((1, 0, 0), 100, Access("big"), soon())) == 100
 
 
 @pytest.mark.parametrize("dimension", [1536, 3072, 4096])
 def test_vectors_of_every_size_are_kept(database, dimension):
     store = database.store(f"i_{dimension}", dimension)
-    store.upsert([entry(vector=(0.1,) * dimension)], SOON)
-    [hit] = store.search((0.1,) * dimension, 1, Access("a"), SOON)
+    store.upsert([entry(vector=(0.1,) * dimension)], soon())
+    [hit] = store.search((0.1,) * dimension, 1, Access("a"), soon())
     assert hit.score == pytest.approx(1.0, abs=0.001)
 
 
@@ -316,7 +320,7 @@ def test_writers_that_miss_the_table_together_make_it_once(database):
 
     def write(number: int) -> None:
         try:
-            database.store("i_race").upsert([entry(n) for n in range(number, number + 30)], SOON)
+            database.store("i_race").upsert([entry(n) for n in range(number, number + 30)], soon())
         except Exception as error:
             failures.append(error)
 
@@ -326,7 +330,7 @@ def test_writers_that_miss_the_table_together_make_it_once(database):
     for thread in threads:
         thread.join()
     assert failures == []
-    assert len(database.store("i_race").search((1, 0, 0), 100, Access("a"), SOON)) == 80
+    assert len(database.store("i_race").search((1, 0, 0), 100, Access("a"), soon())) == 80
 
 
 def test_a_paused_cluster_is_waited_for(database, services):
@@ -335,7 +339,7 @@ def test_a_paused_cluster_is_waited_for(database, services):
     urllib.request.urlopen(urllib.request.Request(url, method="POST")).close()
     assert "resuming" in database.refused("SELECT 1")[1]
     urllib.request.urlopen(urllib.request.Request(url, method="POST")).close()
-    assert store.search((1, 0, 0), 5, Access("a"), SOON) == []
+    assert store.search((1, 0, 0), 5, Access("a"), soon()) == []
 
 
 def test_a_role_needs_both_the_statement_and_the_secret(database, services):
@@ -352,11 +356,11 @@ def test_a_role_needs_both_the_statement_and_the_secret(database, services):
     given: list[dict[str, Any]] = []
     for actions, resource in grants:
         with pytest.raises(Refused, match=actions[0]):
-            database.store("i_role", credentials=credentials).search((1, 0, 0), 5, Access("a"), SOON)
+            database.store("i_role", credentials=credentials).search((1, 0, 0), 5, Access("a"), soon())
         given.append({"Effect": "Allow", "Action": list(actions), "Resource": resource})
         document = json.dumps({"Version": "2012-10-17", "Statement": given})
         iam.put_role_policy(RoleName="searcher", PolicyName="p", PolicyDocument=document)
-    assert database.store("i_role", credentials=credentials).search((1, 0, 0), 5, Access("a"), SOON) == []
+    assert database.store("i_role", credentials=credentials).search((1, 0, 0), 5, Access("a"), soon()) == []
     iam.delete_role_policy(RoleName="searcher", PolicyName="p")
     iam.delete_role(RoleName="searcher")
     assert client("rds-data", services.url, credentials=Credentials(access_key="a", secret_key="b"))

@@ -1,7 +1,7 @@
 """A document's text in chunks: of bounded size, at natural boundaries, stable where nothing has changed.
 
 A paragraph is never split unless it is larger than a chunk. Packing starts anew at each heading and page,
-and after every paragraph whose own hash says so: an edit moves boundaries up to the next such place.
+and after every later paragraph whose own hash says so: an edit moves boundaries up to the next such place.
 """
 
 from __future__ import annotations
@@ -59,11 +59,10 @@ class _Piece(NamedTuple):
 
 
 def _pieces(text: str, most: int) -> Iterator[_Piece]:
-    for paragraph in _PARAGRAPHS.split(text.strip("\n")):
-        whole = paragraph.strip()
-        if not whole:
-            continue
-        anchor = int(_digest(whole)[:8], 16) % _ANCHOR == 0
+    paragraphs = filter(None, (one.strip() for one in _PARAGRAPHS.split(text)))
+    for place, whole in enumerate(paragraphs):
+        # The first is often the heading's own line, which is no passage alone.
+        anchor = place > 0 and int(_digest(whole)[:8], 16) % _ANCHOR == 0
         parts = list(_cut(whole, most, 0))
         for number, part in enumerate(parts):
             yield _Piece(part, "\n\n" if number == 0 else " ", anchor and number == len(parts) - 1)
