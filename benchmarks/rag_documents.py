@@ -17,6 +17,8 @@ class Document(NamedTuple):
     id: str
     chunks: tuple[str, ...]
     """No two of all documents are the same; in lower case, so that a question's normal form is the chunk."""
+    version: str = "1"
+    """As the bucket tells it that the document is in."""
 
 
 def documents(count: int, chunks: int) -> list[Document]:
@@ -29,10 +31,17 @@ def documents(count: int, chunks: int) -> list[Document]:
 def changed(every: Sequence[Document]) -> list[Document]:
     """Some of them, each with one chunk in its middle rewritten."""
     return [
-        one._replace(chunks=(*one.chunks[:middle], _chunk(f"{one.id} again"), *one.chunks[middle + 1 :]))
+        one._replace(
+            chunks=(*one.chunks[:middle], _chunk(f"{one.id} again"), *one.chunks[middle + 1 :]), version="3"
+        )
         for one in every[: _some(every)]
         for middle in [len(one.chunks) // 2]
     ]
+
+
+def again(every: Sequence[Document]) -> list[Document]:
+    """The same documents, uploaded once more: another version, and not a letter of the text is another."""
+    return [one._replace(version="2") for one in every]
 
 
 def gone(every: Sequence[Document]) -> list[str]:

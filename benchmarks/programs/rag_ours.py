@@ -1,7 +1,7 @@
 """Ours: the core's ingestion and retrieval over the pgvector adapter, with its records in PostgreSQL as well.
 
-Documents are settled by pages, one after the other, as a resync does it. A document that is given again is a
-new version of it, so that its text is compared with what is stored.
+Documents are settled by pages, one after the other, as a resync does it. One that has the version that it had
+is as it was; of any other the text is compared with what is stored.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from itertools import count
 from typing import Any
 
 import psycopg
+from psycopg_pool import ConnectionPool
 from rag_documents import Document
 from rag_subject import run
 from rag_work import NEAREST, Job, Table
@@ -26,7 +26,7 @@ from serverless_ai_runtime.adapters.pgvector import PgVector, sql_error
 from serverless_ai_runtime.adapters.service import Service
 from serverless_ai_runtime.core.ports import Deadline, Record, Unavailable, VersionConflict, World
 from serverless_ai_runtime.core.rag.index import Index
-from serverless_ai_runtime.core.rag.ingest import Ingestion
+from serverless_ai_runtime.core.rag.ingest import MOST_AT_ONCE, Ingestion
 from serverless_ai_runtime.core.rag.manifests import Manifests
 from serverless_ai_runtime.core.rag.ports import Access, Found
 from serverless_ai_runtime.core.rag.resync import PAGE
@@ -47,22 +47,24 @@ class Token:
 
 
 class PsycopgSql:
-    """The adapter's `Sql`, over the driver that the others have."""
+    """The adapter's `Sql`, over the driver that the others have. Statements that run at the same time have
+    a connection each, as they have at Aurora's Data API."""
 
     most_bytes = 1_000_000
 
-    def __init__(self, database: psycopg.Connection[Any]) -> None:
-        self._database = database
+    def __init__(self, pool: ConnectionPool[psycopg.Connection[Any]]) -> None:
+        self._pool = pool
 
     def execute(
         self, operation: str, sql: str, parameters: Mapping[str, str | int], deadline: Deadline
     ) -> Sequence[Sequence[Any]]:
         query = PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))
-        try:
-            cursor = self._database.execute(query, parameters)
-        except psycopg.Error as error:
-            raise sql_error("PostgreSQL", operation, error.sqlstate or "", str(error)) from None
-        return cursor.fetchall() if cursor.description else ()
+        with self._pool.connection() as database:
+            try:
+                cursor = database.execute(query, parameters)
+            except psycopg.Error as error:
+                raise sql_error("PostgreSQL", operation, error.sqlstate or "", str(error)) from None
+            return cursor.fetchall() if cursor.description else ()
 
     def malformed(self, operation: str, what: str) -> Unavailable:
         return Unavailable("PostgreSQL", operation, 0, "malformed", what)
@@ -78,8 +80,12 @@ class PsycopgRecords:
         )
 
     def get(self, key: str, deadline: Deadline) -> Record | None:
-        found = self._database.execute("SELECT value, version FROM records WHERE key = %s", [key]).fetchone()
-        return Record(json.loads(found[0]), str(found[1])) if found else None
+        return self.get_many([key], deadline).get(key)
+
+    def get_many(self, keys: Sequence[str], deadline: Deadline) -> dict[str, Record]:
+        asked = "SELECT key, value, version FROM records WHERE key = ANY(%s)"
+        found = self._database.execute(asked, [list(keys)])
+        return {key: Record(json.loads(value), str(version)) for key, value, version in found}
 
     def put(
         self, key: str, value: Mapping[str, Any], *, expect: str | None, expires_at: int, deadline: Deadline
@@ -101,15 +107,18 @@ class Ours:
     table = Table(TABLE, "text", "vector")
 
     def __init__(self, job: Job) -> None:
-        database = psycopg.connect(host=job.host, dbname=job.database, user="postgres", autocommit=True)
+        place = {"host": job.host, "dbname": job.database, "user": "postgres", "autocommit": True}
+        pool = ConnectionPool(kwargs=place, min_size=MOST_AT_ONCE, open=True)
+        pool.wait()
         cloud = azure(HttpClient(WORLD), WORLD, Token())
         embedder = FoundryEmbedder(
             Service(cloud, "Foundry", f"http://{job.endpoint}/openai/v1", ""), "bench", job.dimension
         )
-        store = PgVector(PsycopgSql(database), TABLE, job.dimension)
-        index = Index(embedder, store, Manifests(PsycopgRecords(database), TABLE, WORLD), WORLD)
+        store = PgVector(PsycopgSql(pool), TABLE, job.dimension)
+        index = Index(
+            embedder, store, Manifests(PsycopgRecords(psycopg.connect(**place)), TABLE, WORLD), WORLD
+        )
         self._bucket: dict[str, Found] = {}
-        self._versions = count(1)
         self._ingestion, self._retrieval = Ingestion(index, self), Retrieval(index)
 
     def look(self, document: str, deadline: Deadline) -> Found | None:
@@ -119,9 +128,7 @@ class Ours:
         # A section a chunk: cutting starts anew at each, and so gives the chunks that all have.
         for one in documents:
             sections = [Section(text) for text in one.chunks]
-            self._bucket[one.id] = Found(
-                str(next(self._versions)), Access(), lambda deadline, sections=sections: sections
-            )
+            self._bucket[one.id] = Found(one.version, Access(), lambda deadline, sections=sections: sections)
         self._settle([one.id for one in documents])
 
     def delete(self, ids: Sequence[str]) -> None:

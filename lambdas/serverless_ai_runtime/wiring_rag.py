@@ -9,7 +9,7 @@ from serverless_ai_runtime import config
 from serverless_ai_runtime.config import ConfigError, ModelSettings, WorkPlaces
 from serverless_ai_runtime.config_rag import IndexConfig, RagIngestConfig, RagQueryConfig, indexes_of
 from serverless_ai_runtime.core.objects import ListableStore
-from serverless_ai_runtime.core.ports import ChatModel, KeyValueStore, ScannableStore
+from serverless_ai_runtime.core.ports import BatchStore, ChatModel, KeyValueStore, ScannableStore
 from serverless_ai_runtime.core.rag.index import Index
 from serverless_ai_runtime.core.rag.manifests import Manifests, Roster
 from serverless_ai_runtime.core.rag.ports import Embedder, VectorStore
@@ -129,7 +129,7 @@ def rag_query(cloud: str, env: Env = None) -> QueryApp:
     return QueryApp(Endpoint(readers, around), settings, telemetry_of(cloud, settings.log_content, env))
 
 
-def _index(one: IndexConfig, adapters: RagAdapters, store: KeyValueStore, *, questions: bool) -> Index:
+def _index(one: IndexConfig, adapters: RagAdapters, store: BatchStore, *, questions: bool) -> Index:
     embedder = adapters.embedder(one, questions=questions)
     return Index(embedder, adapters.vectors(one), Manifests(store, one.name, WORLD), WORLD)
 

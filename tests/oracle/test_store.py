@@ -22,8 +22,8 @@ from serverless_ai_runtime.config import AwsConfig
 from serverless_ai_runtime.core.budget import Budget, BudgetExceeded
 from serverless_ai_runtime.core.context import Turn
 from serverless_ai_runtime.core.ports import (
+    BatchStore,
     Deadline,
-    KeyValueStore,
     LimitReached,
     Refused,
     VersionConflict,
@@ -41,7 +41,7 @@ _T = TypeVar("_T")
 
 
 class Kit(NamedTuple):
-    store: KeyValueStore
+    store: BatchStore
     clock: Clock
     prefix: str
     """Keys begin with it, because the table is shared by all tests."""
@@ -142,6 +142,21 @@ def test_a_record_comes_back_with_its_version(kit: Kit) -> None:
     record = kit.store.get(kit.prefix + "k", Deadline(5))
     assert record is not None
     assert (record.value, record.version) == ({"v": 1}, version)
+
+
+def test_many_records_are_read_at_once_as_each_would_be(kit: Kit) -> None:
+    names = [f"k{number}" for number in range(230)]
+    for name in names[::2]:
+        kit.put(name, key=name)
+    kit.put("gone", key="late", expires_at=int(kit.clock.now) + 5)
+    kit.clock.now += 6
+    keys = [kit.prefix + name for name in (*names, "late", names[0])]
+    found = kit.store.get_many(keys, Deadline(60))
+    assert found == {
+        key: record for key in keys for record in [kit.store.get(key, Deadline(20))] if record is not None
+    }
+    assert len(found) == 115
+    assert kit.store.get_many([], Deadline(5)) == {}
 
 
 def test_a_write_needs_the_current_version_and_changes_it(kit: Kit) -> None:

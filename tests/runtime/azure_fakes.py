@@ -15,7 +15,8 @@ from urllib.parse import unquote
 from memory_ports import Clock
 
 from serverless_ai_runtime.adapters.azure import service
-from serverless_ai_runtime.adapters.azure.cosmos import RESOURCE, CosmosStore, authorization
+from serverless_ai_runtime.adapters.azure.cosmos import RESOURCE, authorization
+from serverless_ai_runtime.adapters.azure.cosmos_scan import ScannableCosmos
 from serverless_ai_runtime.adapters.service import Cloud, Service
 from serverless_ai_runtime.core.ports import Deadline, World
 from serverless_ai_runtime.http import HttpClient
@@ -43,10 +44,10 @@ def azure(world: World) -> Cloud:
     return service.azure(HttpClient(world), world, Purse())
 
 
-def cosmos_store(url: str, clock: Clock, tokens: Callable[[], str] = WORLD.token) -> CosmosStore:
+def cosmos_store(url: str, clock: Clock, tokens: Callable[[], str] = WORLD.token) -> ScannableCosmos:
     """Our store on the container of the server at `url`."""
     world = World(clock, clock.sleep, WORLD.random, tokens)
-    return CosmosStore(
+    return ScannableCosmos(
         Service(azure(world), "CosmosDB", url + CONTAINER, RESOURCE, authorization=authorization)
     )
 
@@ -67,8 +68,15 @@ class Failure(Exception):
         self.status, self.code, self.substatus = status, code, substatus
 
 
+PAGE = 40
+"""Items of a query's answer."""
+
+
 class Cosmos:
-    """A fake of one container: point reads, creates, replaces and patches of items. `now` is its clock."""
+    """A fake of one container: queries by ids, and reads, creates, replaces and patches of an item.
+
+    `now` is its clock.
+    """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
@@ -95,6 +103,8 @@ class Cosmos:
             return self._item(call, unquote(path.removeprefix(CONTAINER + "/docs")).strip("/"))
 
     def _item(self, call: Call, name: str) -> tuple[int, dict[str, Any]]:
+        if call.headers.get("x-ms-documentdb-isquery"):
+            return 200, self._query(call)
         if call.method == "POST":
             item = call.json()
             if self._live(item["id"]):
@@ -111,6 +121,19 @@ class Cosmos:
         if call.headers.get("if-match", there["_etag"]) != there["_etag"]:
             raise Failure(412, "PreconditionFailed")
         return 200, self._keep(call.json() if call.method == "PUT" else self._patched(there, call.json()))
+
+    def _query(self, call: Call) -> dict[str, Any]:
+        """Items by their ids, `PAGE` at a time."""
+        asked = call.json()
+        names = [f"@v{number}" for number in range(len(asked["parameters"]))]
+        if asked["query"] != f"SELECT * FROM c WHERE c.id IN ({', '.join(names)})":
+            raise Failure(400, "BadRequest")
+        wanted = {one["name"]: one["value"] for one in asked["parameters"]}
+        ids = sorted(wanted[name] for name in names if self._live(wanted[name]))
+        after = int(call.headers.get("x-ms-continuation", "0"))
+        page = [self.items[one] for one in ids[after : after + PAGE]]
+        more = {"_more": str(after + PAGE)} if after + PAGE < len(ids) else {}
+        return {"_rid": "r=", "Documents": page, "_count": len(page)} | more
 
     def _patched(self, there: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
         condition = change.get("condition")
@@ -158,10 +181,10 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         try:
             status, item = self.server.cosmos.handle(Call(self.command, self.path, headers, body))
+            more = {"x-ms-continuation": item.pop("_more")} if "_more" in item else {}
             minimal = headers.get("prefer") == "return=minimal"
-            self._reply(
-                status, b"" if minimal else json.dumps(item).encode(), {"etag": item.get("_etag", "")}
-            )
+            content = b"" if minimal else json.dumps(item).encode()
+            self._reply(status, content, {"etag": item.get("_etag", ""), **more})
         except Failure as failure:
             error = json.dumps({"code": failure.code, "message": f"{failure.code} it is"}).encode()
             self._reply(failure.status, error, {"x-ms-substatus": str(failure.substatus)})

@@ -63,6 +63,12 @@ class MemoryStore:
         with self._lock:
             return self._live(key)
 
+    def get_many(self, keys: Sequence[str], deadline: Deadline) -> dict[str, Record]:
+        self._called("get", " ".join(keys), deadline)
+        with self._lock:
+            found = {key: self._live(key) for key in keys}
+            return {key: record for key, record in found.items() if record}
+
     def put(
         self, key: str, value: Mapping[str, Any], *, expect: str | None, expires_at: int, deadline: Deadline
     ) -> str:
@@ -91,7 +97,7 @@ class MemoryStore:
 
     def _called(self, operation: str, key: str, deadline: Deadline) -> None:
         assert key.isascii()
-        assert len(key) <= 128
+        assert all(len(one) <= 128 for one in key.split())
         self.before(operation, key)
         if self.failures:
             raise self.failures.pop(0)

@@ -24,7 +24,7 @@ def rag_world(clock: Clock) -> World:
 class CountingEmbedder:
     """Counts letters, so that texts with the same words are near each other."""
 
-    model, dimension, batch = "letters", 26, 16
+    model, dimension, batch, batch_bytes = "letters", 26, 16, 2_000
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -34,6 +34,7 @@ class CountingEmbedder:
     def embed(self, texts: Sequence[str], deadline: Deadline) -> list[list[float]]:
         self.before("embed")
         assert 0 < len(texts) <= self.batch
+        assert len(texts) == 1 or sum(len(text.encode()) for text in texts) <= self.batch_bytes
         self.calls += 1
         self.texts += texts
         return [_letters(text) for text in texts]

@@ -82,6 +82,24 @@ def test_more_is_asked_for_until_enough_is_found_that_may_be_seen() -> None:
     assert len(world.search("zzz", Access("", frozenset({"board", "staff"})), most=3)) == 3
 
 
+def test_manifests_are_read_at_once_and_only_of_what_may_be_answered_with() -> None:
+    world = World()
+    for number in range(12):
+        world.put(f"d{number:02}", "The lamp is lit.")
+    reads: list[str] = []
+    world.records.before = lambda operation, key: reads.append(key)
+    assert len(world.search("the lamp is lit", most=3)) == 3
+    assert [len(one.split()) for one in reads] == [3]
+    world.shelf.remove("d00")
+    world.shelf.remove("d01")
+    old = dict(world.store.entries)
+    world.ingestion.settle(["d00", "d01"], world.clock.deadline(60))
+    world.store.entries = old  # they were not removed yet
+    reads.clear()
+    assert len(world.search("the lamp is lit", most=3)) == 3
+    assert [len(one.split()) for one in reads] == [3, 2]
+
+
 def test_no_store_is_asked_for_more_than_it_gives() -> None:
     world = World()
     asked: list[int] = []

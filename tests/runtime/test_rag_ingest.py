@@ -13,11 +13,11 @@ from memory_ports import Clock, MemoryStore
 from rag_ports import CountingEmbedder, ExactStore, Shelf, rag_world
 
 from serverless_ai_runtime.core.event_pipeline.ports import Unprocessable
-from serverless_ai_runtime.core.ports import Deadline, Refused
+from serverless_ai_runtime.core.ports import Deadline, Refused, Unavailable
 from serverless_ai_runtime.core.rag.chunks import Sizes
 from serverless_ai_runtime.core.rag.index import Index
-from serverless_ai_runtime.core.rag.ingest import Ingested, Ingestion
-from serverless_ai_runtime.core.rag.manifests import EMPTY_KEPT_S, MOST_CHUNKS, Manifests, entry_id
+from serverless_ai_runtime.core.rag.ingest import MOST_HELD, Ingested, Ingestion
+from serverless_ai_runtime.core.rag.manifests import EMPTY_KEPT_S, MOST_CHUNKS, Manifest, Manifests, entry_id
 from serverless_ai_runtime.core.rag.ports import Access
 
 SIZES = Sizes(most=40, overlap=0)
@@ -51,8 +51,11 @@ class World:
 
     def seen(self, document: str = DOCUMENT) -> list[str]:
         """What readers see: what is in the store and in the manifest."""
-        manifest = self.manifests.get(document, self.clock.deadline(60))
+        manifest = self.manifest(document)
         return [self.store.entries[entry_id(document, key)].text for key in manifest.chunks]
+
+    def manifest(self, document: str = DOCUMENT) -> Manifest:
+        return self.manifests.get_many([document], self.clock.deadline(60))[document]
 
     def stored(self) -> list[str]:
         return sorted(entry.text for entry in self.store.entries.values())
@@ -101,6 +104,82 @@ def test_events_that_come_again_or_late_embed_nothing_and_change_nothing() -> No
     assert (world.seen(), world.embedder.texts, world.records.records) == (["New."], ["New."], writes)
 
 
+def test_another_version_with_the_same_text_is_noted_and_nothing_else_is_done() -> None:
+    world = World()
+    world.put("The lamp.", "The tide.")
+    writes: list[str] = []
+    world.records.before = lambda operation, key: writes.append(operation) if operation != "get" else None
+    world.store.before = writes.append
+    epoch = world.manifests.epoch("", world.clock.deadline(9))
+    assert world.put("The lamp.", "The tide.") == Ingested("unchanged", 2, 0, 0)
+    assert writes == ["put"]
+    assert world.embedder.calls == 1
+    assert world.manifests.epoch("", world.clock.deadline(9)) == epoch
+    assert world.manifest().version == world.shelf.documents[DOCUMENT][0]
+    assert world.settle() == Ingested("unchanged", 2, 0, 0)
+    assert writes == ["put"], "the version is known now"
+
+
+def test_a_new_version_with_the_same_text_finishes_what_a_delivery_that_died_has_left() -> None:
+    world = World()
+    world.put("The lamp.")
+    world.die_at(4)  # noted, embedded, stored; before the manifest is switched
+    with pytest.raises(Died):
+        world.put("The bell.")
+    world.live()
+    assert world.put("The lamp.") == Ingested("unchanged", 1, 0, 1)
+    assert (world.seen(), world.stored()) == (["The lamp."], ["The lamp."])
+    assert world.manifest().settled
+
+
+def test_many_documents_are_written_by_and_by_so_that_what_was_done_stays_done() -> None:
+    world = World()
+    each = MOST_HELD // 4
+    names = [f"docs/{number}.md" for number in range(6)]
+    for name in names:
+        world.shelf.put(name, *(f"{name} {at}." for at in range(each)))
+    looks = 0
+
+    def look(operation: str) -> None:
+        nonlocal looks
+        looks += operation == "look"
+        if looks == 6:
+            raise Died
+
+    world.shelf.before = look
+    with pytest.raises(Died):
+        world.ingestion.settle(names, world.clock.deadline(60))
+    assert [len(world.seen(name)) for name in names] == [each] * 4 + [0, 0]
+    world.shelf.before = lambda operation: None
+    outcomes = world.ingestion.settle(names, world.clock.deadline(60))
+    assert [one.outcome for one in outcomes.values() if isinstance(one, Ingested)] == [
+        *["unchanged"] * 4,
+        *["done"] * 2,
+    ]
+    assert sorted(world.embedder.texts) == sorted(f"{name} {at}." for name in names for at in range(each))
+
+
+def test_batches_are_stored_at_the_same_time_and_one_that_fails_lets_nothing_be_seen() -> None:
+    world = World()
+    paragraphs = [f"Paragraph {number} of many." for number in range(16 * 3)]
+    together = threading.Barrier(3)
+    world.store.before = lambda operation: together.wait(10) and None
+    assert world.put(*paragraphs).outcome == "done"
+    failures = iter([None, Unavailable("Store", "Upsert", 503, "Down", "it is down")])
+
+    def fail(operation: str) -> None:
+        error = next(failures, None) if operation == "upsert" else None
+        if error:
+            raise error
+
+    world.store.before = fail
+    outcome = world.put(*(one.upper() for one in paragraphs))
+    assert isinstance(outcome, Unavailable)
+    assert world.seen() == paragraphs
+    assert world.put(*(one.upper() for one in paragraphs)).outcome == "done"
+    assert sorted(world.stored()) == sorted(one.upper() for one in paragraphs)
+
+
 def test_what_is_deleted_is_gone_and_what_comes_back_is_there() -> None:
     world = World()
     world.put("Here.")
@@ -121,7 +200,7 @@ def test_the_record_of_a_document_that_is_gone_goes_too() -> None:
     world.put("Here.")
     world.delete()
     world.clock.now += 2 * EMPTY_KEPT_S
-    assert world.manifests.get(DOCUMENT, world.clock.deadline(9)).stored is None
+    assert world.manifest().stored is None
     assert world.settle() == Ingested("absent")
 
 

@@ -85,7 +85,7 @@ class World:
         return [one.after_s for one in retries]
 
     def seen(self, key: str, index: str = "new") -> list[str]:
-        manifest = self.manifests[index].get(key, self.clock.deadline(9))
+        manifest = self.manifests[index].get_many([key], self.clock.deadline(9))[key]
         return [self.store.entries[entry_id(key, one)].text for one in manifest.chunks]
 
     def run(self, message: dict[str, Any]) -> None:

@@ -42,8 +42,8 @@ def test_a_page_is_a_query_of_all_partitions_by_ids_that_begin_so(
     assert more == ""
     (sent,) = server.requests
     assert (sent.method, sent.target) == ("POST", f"{CONTAINER}/docs")
-    assert sent.json()["parameters"] == [{"name": "@prefix", "value": "doc.i1."}]
-    assert "STARTSWITH(c.id, @prefix)" in sent.json()["query"]
+    assert sent.json()["parameters"] == [{"name": "@v0", "value": "doc.i1."}]
+    assert "STARTSWITH(c.id, @v0)" in sent.json()["query"]
     assert sent.headers["x-ms-documentdb-query-enablecrosspartition"] == "true"
     assert sent.headers["x-ms-max-item-count"] == "25"
     assert "x-ms-continuation" not in sent.headers

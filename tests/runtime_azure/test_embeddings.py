@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from loopback import Loopback, reply, stall
 from memory_ports import Clock
 
+from serverless_ai_patterns.azure import models
 from serverless_ai_runtime.adapters.azure import embeddings
 from serverless_ai_runtime.adapters.azure.embeddings import FoundryEmbedder
 from serverless_ai_runtime.adapters.azure.foundry import RESOURCE
@@ -97,16 +98,18 @@ def test_no_texts_are_no_call(server: Loopback) -> None:
 
 def test_it_says_what_it_is(server: Loopback) -> None:
     one = embedder(server, 256)
-    assert (one.model, one.dimension, one.batch) == (MODEL, 256, embeddings.BATCH)
+    assert (one.model, one.dimension, one.batch, one.batch_bytes) == (
+        MODEL,
+        256,
+        embeddings.BATCH,
+        embeddings.BATCH_BYTES,
+    )
 
 
-def test_a_batch_of_the_largest_chunks_is_below_the_services_tokens() -> None:
-    from serverless_ai_runtime.core.context import estimate_tokens
-    from serverless_ai_runtime.core.rag.chunks import Sizes
-
-    chunk = Sizes().most
-    assert embeddings.BATCH * estimate_tokens("e" * chunk) < 8192
-    assert embeddings.BATCH * estimate_tokens("漢" * chunk) < 300_000
+def test_a_full_call_is_below_the_services_tokens_and_below_what_a_deployment_may_have_in_a_minute() -> None:
+    by_default = models.ROWS[models.ALIASES["embed"]].capacity * 1000
+    assert min(300_000, by_default) >= embeddings.BATCH_BYTES, "a token is a byte or more"
+    assert embeddings.BATCH <= 2048
 
 
 @pytest.mark.parametrize(

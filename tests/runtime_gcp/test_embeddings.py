@@ -59,7 +59,7 @@ def test_a_question_is_asked_as_one(server: Loopback) -> None:
     assert server.requests[0].json()["instances"] == [{"content": "why?", "task_type": "RETRIEVAL_QUERY"}]
 
 
-@pytest.mark.parametrize(("model", "texts"), [(GEMINI, [1] * 9), (ENGLISH, [8, 1]), (MANY, [8, 1])])
+@pytest.mark.parametrize(("model", "texts"), [(GEMINI, 9 * [1]), (ENGLISH, [9]), (MANY, [9])])
 def test_no_call_has_more_texts_than_the_model_takes(server: Loopback, model: str, texts: list[int]) -> None:
     server.answer(*(reply(body=body(*[[1, 0]] * count)) for count in texts))
     assert len(embedder(server, model).embed(list("abcdefghi"), Deadline(5))) == 9
@@ -69,11 +69,13 @@ def test_no_call_has_more_texts_than_the_model_takes(server: Loopback, model: st
     )
 
 
-def test_a_call_of_the_largest_chunks_is_below_the_services_tokens() -> None:
-    most = Sizes().most
-    for texts in (one.texts for one in embeddings._MODELS.values()):
-        assert texts * estimate_tokens("漢" * most) <= 20_000
-    assert estimate_tokens("漢" * most) <= 2048
+def test_a_full_call_is_below_the_services_tokens_whatever_the_language(server: Loopback) -> None:
+    for model in (ENGLISH, MANY):
+        one = embedder(server, model)
+        bytes_and_marks = one.batch_bytes + one.batch * 8
+        assert bytes_and_marks <= 20_000, "a token is a byte or more"
+        assert one.batch <= 250
+    assert estimate_tokens("漢" * Sizes().most) <= 2048
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -102,7 +104,7 @@ def test_no_texts_are_no_call(server: Loopback) -> None:
 
 def test_it_says_what_it_is(server: Loopback) -> None:
     one = embedder(server, GEMINI, 256)
-    assert (one.model, one.dimension, one.batch) == (GEMINI, 256, embeddings.BATCH)
+    assert (one.model, one.dimension, one.batch, one.batch_bytes) == (GEMINI, 256, 16, embeddings.BATCH_BYTES)
     assert embeddings.PERMISSIONS == policy.PREDICT
 
 

@@ -74,12 +74,12 @@ def put(store: FirestoreStore, expect: str | None = f"0 {THEN}") -> str:
 
 
 def add(store: FirestoreStore, amount: int = 5, limit: int | None = None, seconds: float = 5) -> int:
-    return store.add("c", amount, limit=limit, expires_at=NEVER, deadline=Deadline(seconds))
+    return store.add("k", amount, limit=limit, expires_at=NEVER, deadline=Deadline(seconds))
 
 
 class TestRequests:
     def test_a_document_is_asked_for_by_its_name(self, server: Loopback, store: FirestoreStore) -> None:
-        server.answer(reply(body=MISSING))
+        server.answer(reply(body=listed({"missing": f"{COLLECTION}/session.1", "readTime": LATER})))
         assert store.get("session.1", Deadline(5)) is None
         (sent,) = server.requests
         assert sent.target == "/v1/projects/p1/databases/chat/documents:batchGet"
@@ -120,12 +120,12 @@ class TestRequests:
     ) -> None:
         result = {"updateTime": LATER, "transformResults": [number(12)]}
         server.answer(reply(body={"writeResults": [result]}))
-        assert store.add("c", 5, limit=None, expires_at=2_000_000_000, deadline=Deadline(5)) == 12
+        assert store.add("k", 5, limit=None, expires_at=2_000_000_000, deadline=Deadline(5)) == 12
         (sent,) = server.requests
         assert sent.json()["writes"] == [
             {
                 "update": {
-                    "name": f"{COLLECTION}/c",
+                    "name": f"{COLLECTION}/k",
                     "fields": {EXPIRES: {"timestampValue": "2033-05-18T03:33:20Z"}},
                 },
                 "updateMask": {"fieldPaths": [EXPIRES]},
@@ -263,7 +263,7 @@ class TestContention:
         world = clock.world()._replace(token=lambda: "mine")
         store = FirestoreStore(Service(cloud(world, "t"), "Firestore", server.url, SCOPE), COLLECTION)
         with pytest.raises(Throttled, match="concurrent writes"):
-            store.add("c", 5, limit=10, expires_at=NEVER, deadline=clock.deadline(2))
+            store.add("k", 5, limit=10, expires_at=NEVER, deadline=clock.deadline(2))
         assert len(server.requests) > 6, "it did not give up at once"
 
 

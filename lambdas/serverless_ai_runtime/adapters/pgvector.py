@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from serverless_ai_runtime.adapters.limits import packed
+from serverless_ai_runtime.core.packing import packed
 from serverless_ai_runtime.core.ports import Deadline, Refused, ServiceError, Throttled, Unavailable
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
 from serverless_ai_runtime.core.records import digest
@@ -35,6 +35,11 @@ CONFIGURATION: Final = "english"
 """Of the text search. PostgreSQL ranks a word by how often it is there and not by how rare it is, so that
 with `simple` every chunk that says "the" is a hit. Words of other languages are cut in the chunk as in the
 question, and so they match."""
+
+IN_ROW: Final = 8_160
+"""Bytes of a row that stay together: all that a page takes. By default PostgreSQL keeps what is longer than
+2 KB apart, which is every vector: whoever compares all of a tenant would look each of them up ("TOAST",
+PostgreSQL 18, 65.2)."""
 
 _LOCK: Final = 7_215_903_344
 """Of whoever makes tables: `IF NOT EXISTS` alone is no match for two that do so at the same time."""
@@ -206,7 +211,8 @@ class _Statements:
             f"CREATE TABLE IF NOT EXISTS {table} (key text PRIMARY KEY, id text NOT NULL, "
             "tenant text NOT NULL, of text NOT NULL, document text NOT NULL, tags text[] NOT NULL, "
             f"heading text NOT NULL, text text NOT NULL, vector {self._type} NOT NULL, "
-            f"words tsvector GENERATED ALWAYS AS (to_tsvector('{CONFIGURATION}', {words})) STORED)",
+            f"words tsvector GENERATED ALWAYS AS (to_tsvector('{CONFIGURATION}', {words})) STORED) "
+            f"WITH (toast_tuple_target = {IN_ROW})",
             f"CREATE INDEX IF NOT EXISTS {table}_of ON {table} (tenant, of)",
             f"CREATE INDEX IF NOT EXISTS {table}_words ON {table} USING gin (words)",
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 # Why the model stopped, in neutral words; every adapter translates its cloud's own.
@@ -168,7 +168,15 @@ class KeyValueStore(Protocol):
         ...
 
 
-class ScannableStore(KeyValueStore, Protocol):
+class BatchStore(KeyValueStore, Protocol):
+    """A store that reads many records at once."""
+
+    def get_many(self, keys: Sequence[str], deadline: Deadline) -> dict[str, Record]:
+        """Those that are there, by their keys: each read as `get` does. As few calls as the service takes."""
+        ...
+
+
+class ScannableStore(BatchStore, Protocol):
     """A store whose records can be gone through, for repairs."""
 
     def scan(self, prefix: str, after: str, most: int, deadline: Deadline) -> tuple[list[Record], str]:

@@ -127,6 +127,11 @@ def use_table(table_arn: str) -> Statement:
     return Statement(sid="UseTable", actions=dynamodb.ACTIONS, resources=[table_arn])
 
 
+def read_table_at_once(table_arn: str) -> Statement:
+    """Read many records in one call."""
+    return Statement(sid="ReadTableAtOnce", actions=dynamodb.BATCH_ACTIONS, resources=[table_arn])
+
+
 def scan_table(table_arn: str) -> Statement:
     """Go through all records, for a repair."""
     return Statement(sid="ScanTable", actions=dynamodb.SCAN_ACTIONS, resources=[table_arn])

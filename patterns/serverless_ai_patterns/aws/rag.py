@@ -96,6 +96,7 @@ def ingest_statements(
         policy.send_to("GoOn", queue_arn),  # a resync is a message after the other
         policy.send_to("SendDeadLetters", dead_letters_arn),
         policy.use_table(table_arn),
+        policy.read_table_at_once(table_arn),
         policy.scan_table(table_arn),
         policy.read_uploads(documents_arn),
         policy.tell_missing_objects([documents_arn]),
@@ -122,6 +123,7 @@ def query_statements(
         policy.write_logs(log_group_arn),
         policy.write_traces(),
         policy.use_table(table_arn),
+        policy.read_table_at_once(table_arn),
         *policy.invoke_model(model, partition=where.partition, region=where.region, account=where.account),
         *_embed(models, where),
         *vectors,

@@ -8,15 +8,20 @@ carries ours.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any, Final
 
 from serverless_ai_runtime.adapters.aws.errors import ConditionFailed
 from serverless_ai_runtime.adapters.aws.service import Service
-from serverless_ai_runtime.core.ports import Deadline, LimitReached, Record, VersionConflict
+from serverless_ai_runtime.core.ports import Deadline, LimitReached, Record, Throttled, VersionConflict
+from serverless_ai_runtime.core.records import pause
 
 ACTIONS: Final = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+BATCH_ACTIONS: Final = ("dynamodb:BatchGetItem",)
 SCAN_ACTIONS: Final = ("dynamodb:Scan",)
+MOST_READ: Final = 100
+"""Items of one BatchGetItem; of more than 16 MB it gives a part. API reference, read 2026-11-27."""
 KEY: Final = "pk"
 EXPIRES: Final = "expires_at"
 
@@ -24,6 +29,7 @@ _VALUE: Final = "value"
 _VERSION: Final = "version"
 _COUNT: Final = "count"
 _TARGET: Final = "DynamoDB_20120810"
+_BATCH: Final = "BatchGetItem"
 
 # An expired item may stay for days until DynamoDB deletes it; until then it counts as absent.
 _ABSENT: Final = "attribute_not_exists(#key) OR #expires <= :now"
@@ -46,6 +52,35 @@ class DynamoDbStore:
             return _record(item)
         except (KeyError, TypeError, ValueError):
             raise self._service.malformed("GetItem", f"item {key} is not a record of ours") from None
+
+    def get_many(self, keys: Sequence[str], deadline: Deadline) -> dict[str, Record]:
+        found: dict[str, Record] = {}
+        left = list(dict.fromkeys(keys))
+        for attempt in count(0):
+            asked, later = left[:MOST_READ], left[MOST_READ:]
+            if not asked:
+                break
+            given, missed = self._batch(asked, deadline)
+            found |= given
+            left = missed + later
+            # It leaves out what would not fit into the answer; where that is all, it is overloaded.
+            if len(missed) == len(asked) and not pause(attempt, self._service.aws.world, deadline):
+                text = f"{len(left)} items were not read"
+                raise Throttled(self._service.name, _BATCH, 200, "UnprocessedKeys", text)
+        return found
+
+    def _batch(self, keys: Sequence[str], deadline: Deadline) -> tuple[dict[str, Record], list[str]]:
+        """Records that are there, and the keys that it has left for another call."""
+        asked = {"Keys": [{KEY: {"S": key}} for key in keys], "ConsistentRead": True}
+        answer = self._call(_BATCH, {"RequestItems": {self._table: asked}}, deadline)
+        try:
+            items = answer["Responses"].get(self._table, ())
+            found = {item[KEY]["S"]: _record(item) for item in items if not self._expired(item)}
+            left: Mapping[str, Any] = answer.get("UnprocessedKeys") or {}
+            missed = left[self._table]["Keys"] if left else ()
+            return found, [str(key[KEY]["S"]) for key in missed]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise self._service.malformed(_BATCH, f"not records of ours: {error!r}") from None
 
     def put(
         self, key: str, value: Mapping[str, Any], *, expect: str | None, expires_at: int, deadline: Deadline

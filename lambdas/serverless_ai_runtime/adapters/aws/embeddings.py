@@ -13,6 +13,9 @@ ACTIONS: Final = ("bedrock:InvokeModel",)
 DOCUMENTS, QUESTIONS = "search_document", "search_query"
 """What texts are for, which Cohere's models want to know."""
 
+BATCH_BYTES: Final = 1_000_000
+"""Ours: the service has a limit for each text only."""
+
 _OPERATION: Final = "InvokeModel"
 
 
@@ -21,7 +24,8 @@ class BedrockEmbedder:
 
     def __init__(self, service: Service, model: str, dimension: int, purpose: str = DOCUMENTS) -> None:
         self._service, self._purpose, self._family = service, purpose, _family(model)
-        self.model, self.dimension, self.batch = model, dimension, self._family.batch
+        self.model, self.dimension = model, dimension
+        self.batch, self.batch_bytes = self._family.batch, BATCH_BYTES
         if dimension not in self._family.dimensions:
             allowed = ", ".join(map(str, self._family.dimensions))
             raise ValueError(f"vectors of {model} have {allowed} numbers, not {dimension}")

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, cast
 from serverless_ai_runtime import config
 from serverless_ai_runtime.adapters.aws.service import Service
 from serverless_ai_runtime.adapters.aws.sigv4 import sign
-from serverless_ai_runtime.adapters.limits import packed
+from serverless_ai_runtime.core.packing import packed
 from serverless_ai_runtime.core.ports import Deadline, Refused, ServiceError, Unavailable
 from serverless_ai_runtime.core.records import pause
 from serverless_ai_runtime.http import MAX_ATTEMPTS, Request, Response

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from serverless_ai_runtime.adapters.aws.service import Service
-from serverless_ai_runtime.adapters.limits import packed
+from serverless_ai_runtime.core.packing import packed
 from serverless_ai_runtime.core.ports import Deadline, Refused
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
 from serverless_ai_runtime.core.records import digest, whole_characters

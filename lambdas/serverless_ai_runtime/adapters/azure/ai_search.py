@@ -17,8 +17,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from serverless_ai_runtime.adapters.azure.ai_search_index import VECTOR, definition
-from serverless_ai_runtime.adapters.limits import packed
 from serverless_ai_runtime.adapters.service import Service, json_object
+from serverless_ai_runtime.core.packing import packed
 from serverless_ai_runtime.core.ports import Deadline, Refused, ServiceError, Throttled, Unavailable
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
 from serverless_ai_runtime.core.records import digest, pause, whole_characters

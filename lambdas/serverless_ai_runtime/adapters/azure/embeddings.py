@@ -13,11 +13,11 @@ from serverless_ai_runtime.core.ports import Deadline
 DATA_ACTIONS: Final = ("Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action",)
 """Of the role that chat completions need too (`foundry.ROLE`)."""
 
-BATCH: Final = 16
-"""Texts of one call. The service takes 2048, but bounds their tokens: 300 000 in all by the v1 reference
-("Creates an embedding vector", Foundry API reference, read 2026-11-27), 8192 in all by an older page
-("Learn how to generate embeddings", learn.microsoft.com). So many chunks of English are below both, and of
-Chinese below the first.
+BATCH: Final = 2048
+BATCH_BYTES: Final = 64_000
+"""Of one call. The service takes 2048 texts and 300 000 tokens ("Creates an embedding vector", Foundry API
+reference of v1, read 2026-11-27); a token is a byte or more. But it also refuses, and for ever, a call of
+more tokens than the deployment may have in a minute: 120 000 here by default.
 """
 
 _OPERATION: Final = "Embeddings"
@@ -33,7 +33,8 @@ class FoundryEmbedder:
 
     def __init__(self, service: Service, deployment: str, dimension: int) -> None:
         self._service = service
-        self.model, self.dimension, self.batch = deployment, dimension, BATCH
+        self.model, self.dimension = deployment, dimension
+        self.batch, self.batch_bytes = BATCH, BATCH_BYTES
 
     def embed(self, texts: Sequence[str], deadline: Deadline) -> list[list[float]]:
         if not texts:  # the service refuses a call without any

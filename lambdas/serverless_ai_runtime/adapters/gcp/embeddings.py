@@ -36,7 +36,8 @@ class VertexEmbedder:
             raise ValueError(f"vectors of {model} have 1 to {limits.dimensions} numbers, not {dimension}")
         self._service, self._purpose, self._texts = service, purpose, limits.texts
         self._path = f"/v1/{endpoint}/publishers/google/models/{quote(model, safe='')}:predict"
-        self.model, self.dimension, self.batch = model, dimension, BATCH
+        self.model, self.dimension = model, dimension
+        self.batch, self.batch_bytes = limits.batch, BATCH_BYTES
 
     def embed(self, texts: Sequence[str], deadline: Deadline) -> list[list[float]]:
         vectors: list[list[float]] = []
@@ -66,16 +67,18 @@ class _Limits(NamedTuple):
     """Of a whole vector; it may be cut to any smaller number."""
     texts: int
     """Of one call."""
+    batch: int
+    """Worth embedding before the vectors are stored: who dies in between embeds so many again."""
 
 
-BATCH: Final = 16
-"""Worth embedding before the vectors are stored: who dies in between embeds so many again."""
-_TEXTS: Final = 8
-"""The service takes 250, but 20 000 tokens in all: so many chunks of any language are below that."""
+BATCH_BYTES: Final = 18_000
+"""Of one call, which takes 20 000 tokens in all: a token is a byte or more, and each text has a few more that
+stand for no byte."""
+_TEXTS: Final = 250
 _MODELS: Final[Mapping[str, _Limits]] = {
-    "gemini-embedding-001": _Limits(dimensions=3072, texts=1),
-    "text-embedding-005": _Limits(dimensions=768, texts=_TEXTS),
-    "text-multilingual-embedding-002": _Limits(dimensions=768, texts=_TEXTS),
+    "gemini-embedding-001": _Limits(dimensions=3072, texts=1, batch=16),
+    "text-embedding-005": _Limits(dimensions=768, texts=_TEXTS, batch=_TEXTS),
+    "text-multilingual-embedding-002": _Limits(dimensions=768, texts=_TEXTS, batch=_TEXTS),
 }
 """2048 tokens a text. Source of the limits: "Get text embeddings", docs.cloud.google.com, read 2026-11-27."""
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
@@ -47,6 +47,8 @@ without any. Source: https://cloud.google.com/firestore/docs/security/iam, read 
 SCAN_PERMISSIONS: Final = ("datastore.entities.list",)
 PERMISSIONS: Final = GET_PERMISSIONS + COMMIT_PERMISSIONS
 
+MOST_READ: Final = 100
+"""Documents of one batchGet: ours."""
 EXPIRES: Final = "expires_at"
 """A timestamp: the collection's TTL field. Expired documents are deleted within a day or so."""
 VALUE: Final = "value"
@@ -78,13 +80,16 @@ class FirestoreStore:
 
     def get(self, key: str, deadline: Deadline) -> Record | None:
         there = self._read(key, deadline)
-        if there is None or self._past(there.expires_at):
-            return None
-        try:
-            value = json.loads(there.fields[VALUE]["stringValue"])
-        except (LookupError, TypeError, ValueError):
-            raise self._foreign(key) from None
-        return Record(value, _version(there.update_time, there.expires_at))
+        return None if there is None else self._record(key, there)
+
+    def get_many(self, keys: Sequence[str], deadline: Deadline) -> dict[str, Record]:
+        asked, found = list(dict.fromkeys(keys)), dict[str, Record]()
+        for start in range(0, len(asked), MOST_READ):
+            for key, there in self._batch(asked[start : start + MOST_READ], deadline).items():
+                record = self._record(key, there) if there else None
+                if record:
+                    found[key] = record
+        return found
 
     def put(
         self, key: str, value: Mapping[str, Any], *, expect: str | None, expires_at: int, deadline: Deadline
@@ -180,19 +185,39 @@ class FirestoreStore:
 
     def _read(self, key: str, deadline: Deadline) -> _Document | None:
         """The document, expired or not. A missing database is an error of batchGet; `get` calls both 404."""
-        request = {"documents": [self._name(key)]}
+        return self._batch([key], deadline)[key]
+
+    def _batch(self, keys: Sequence[str], deadline: Deadline) -> dict[str, _Document | None]:
+        """What it says of each key."""
+        request = {"documents": [self._name(key) for key in keys]}
         body = self._service.post("BatchGet", self._path + "batchGet", request, deadline)
+        said: dict[str, _Document | None] = {}
         try:
             for element in body:
                 if "found" in element:
                     found = element["found"]
                     fields = found.get("fields", {})
-                    return _Document(fields, found["updateTime"], _expires_at(fields))
-                if "missing" in element:
-                    return None
+                    document = _Document(fields, found["updateTime"], _expires_at(fields))
+                    said[found["name"].rpartition("/")[2]] = document
+                elif "missing" in element:
+                    said[element["missing"].rpartition("/")[2]] = None
         except (AttributeError, LookupError, TypeError, ValueError):
+            raise self._foreign(", ".join(keys)) from None
+        for key in keys:
+            if key not in said:
+                text = f"it does not say whether there is a document {key}"
+                raise self._service.malformed("BatchGet", text)
+        return said
+
+    def _record(self, key: str, there: _Document) -> Record | None:
+        """None for one that has expired."""
+        if self._past(there.expires_at):
+            return None
+        try:
+            value = json.loads(there.fields[VALUE]["stringValue"])
+        except (LookupError, TypeError, ValueError):
             raise self._foreign(key) from None
-        raise self._service.malformed("BatchGet", f"it does not say whether there is a document {key}")
+        return Record(value, _version(there.update_time, there.expires_at))
 
     def _write(
         self,

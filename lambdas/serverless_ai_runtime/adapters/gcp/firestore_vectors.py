@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final, cast
 
-from serverless_ai_runtime.adapters.limits import packed
 from serverless_ai_runtime.adapters.service import Service
+from serverless_ai_runtime.core.packing import packed
 from serverless_ai_runtime.core.ports import Deadline, Refused, ServiceError
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
 from serverless_ai_runtime.core.records import digest

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from serverless_ai_runtime.adapters.limits import packed
 from serverless_ai_runtime.adapters.service import Service, json_object
+from serverless_ai_runtime.core.packing import packed
 from serverless_ai_runtime.core.ports import Deadline
 from serverless_ai_runtime.core.rag.ports import Entry
 from serverless_ai_runtime.core.records import digest, whole_characters

@@ -24,8 +24,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from serverless_ai_runtime.adapters.gcp.errors import ALREADY_EXISTS, NOT_FOUND
-from serverless_ai_runtime.adapters.limits import packed
 from serverless_ai_runtime.adapters.service import Service, json_object
+from serverless_ai_runtime.core.packing import packed
 from serverless_ai_runtime.core.ports import Deadline, Refused, Unavailable
 from serverless_ai_runtime.core.rag.ports import Access, Entry, Hit
 from serverless_ai_runtime.core.records import digest, whole_characters

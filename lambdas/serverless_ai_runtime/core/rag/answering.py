@@ -153,7 +153,7 @@ class Answering:
 
     def _current(self, documents: Mapping[str, str], access: Access, deadline: Deadline) -> bool:
         """Whether what was cited is as it was: a delivery that died may not have told of its change yet."""
-        manifests = {one: self._manifests.get(one, deadline) for one in documents}
+        manifests = self._manifests.get_many(documents, deadline)
         return all(
             manifests[one].version == version and may_see(manifests[one], access)
             for one, version in documents.items()

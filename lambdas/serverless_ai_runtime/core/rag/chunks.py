@@ -7,7 +7,7 @@ and after every later paragraph whose own hash says so: an edit moves boundaries
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Final, NamedTuple, TypeVar
 
@@ -132,9 +132,3 @@ def _digest(text: str) -> str:
 def embedded_text(chunk: Chunk) -> str:
     """What is embedded: a chunk says what it is about under its heading."""
     return f"{chunk.heading}\n\n{chunk.text}" if chunk.heading else chunk.text
-
-
-def batches(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
-    """Of at most `size`."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

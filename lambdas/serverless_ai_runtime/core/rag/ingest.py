@@ -11,13 +11,14 @@ one does the rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from serverless_ai_runtime.core.event_pipeline.ports import Unprocessable
 from serverless_ai_runtime.core.objects import ObjectChanged, ObjectMissing
+from serverless_ai_runtime.core.packing import packed
 from serverless_ai_runtime.core.ports import Deadline, Refused, VersionConflict
-from serverless_ai_runtime.core.rag.chunks import Chunk, Sizes, batches, chunks, embedded_text
+from serverless_ai_runtime.core.rag.chunks import Chunk, Sizes, chunks, embedded_text
 from serverless_ai_runtime.core.rag.index import Index
 from serverless_ai_runtime.core.rag.manifests import (
     MOST_CHUNKS,
@@ -31,8 +32,11 @@ from serverless_ai_runtime.core.records import pause
 
 DELETE_BATCH: Final = 100
 MAX_CONFLICTS: Final = 12
-EMBEDDING_CALLS: Final = 4
-"""At the same time: while one batch is written, the next ones are embedded."""
+MOST_AT_ONCE: Final = 4
+"""Batches that are embedded and stored at the same time."""
+MOST_HELD: Final = 512
+"""New chunks from which on documents are written before more of them are read: what was done so far stays
+done should the time be up, and memory holds no more."""
 _MOVED: Final = (VersionConflict, ObjectChanged, ObjectMissing)
 """Somebody else has changed the document or its manifest meanwhile: it is looked at again."""
 
@@ -59,6 +63,20 @@ class _Plan(NamedTuple):
     """Key -> page of every chunk that readers will see."""
     new: Mapping[str, Chunk]
     unreadable: Unprocessable | None
+
+
+class _New(NamedTuple):
+    """A chunk that is to be stored."""
+
+    document: str
+    access: Access
+    key: str
+    chunk: Chunk
+    embedded: str
+
+    def size(self) -> int:
+        """Bytes of what is embedded."""
+        return len(self.embedded.encode("utf-8", "surrogatepass"))
 
 
 class Ingestion:
@@ -90,28 +108,37 @@ class Ingestion:
     def _once(self, documents: Sequence[str], deadline: Deadline) -> dict[str, Ingested | Exception]:
         outcomes: dict[str, Ingested | Exception] = {}
         plans: dict[str, _Plan] = {}
-        for document in documents:
+        try:
+            manifests = self._manifests.get_many(documents, deadline)
+        except Exception as error:
+            return dict.fromkeys(documents, error)
+        for document, manifest in manifests.items():
             try:
-                planned = self._plan(document, deadline)
+                planned = self._plan(manifest, deadline)
             except Exception as error:
                 planned = error
             if isinstance(planned, _Plan):
                 plans[document] = planned
             else:
                 outcomes[document] = planned
-        outcomes |= self._write(plans, deadline)
-        written = {name: plan for name, plan in plans.items() if name not in outcomes}
-        return outcomes | self._switch(written, deadline)
+            if sum(len(plan.new) for plan in plans.values()) >= MOST_HELD:
+                outcomes |= self._carried_out(plans, deadline)
+                plans = {}
+        return outcomes | self._carried_out(plans, deadline)
+
+    def _carried_out(self, plans: Mapping[str, _Plan], deadline: Deadline) -> dict[str, Ingested | Exception]:
+        failed = self._write(plans, deadline)
+        written = {name: plan for name, plan in plans.items() if name not in failed}
+        return {**failed, **self._switch(written, deadline)}
 
     # -- what is to be done -----------------------------------------------------------------------
-    def _plan(self, document: str, deadline: Deadline) -> Ingested | _Plan:
-        manifest = self._manifests.get(document, deadline)
-        found = self._documents.look(document, deadline)
+    def _plan(self, manifest: Manifest, deadline: Deadline) -> Ingested | _Plan:
+        found = self._documents.look(manifest.document, deadline)
         if found is None and manifest.stored is None:
             return Ingested("absent")
         version, access = (found.version, found.access) if found else ("", manifest.access)
         if (version, access) == (manifest.version, manifest.access) and manifest.stored is not None:
-            return Ingested("unchanged", len(manifest.chunks), 0, self._finish([manifest], deadline)[0])
+            return self._unchanged(manifest, deadline)
         unreadable, now = None, list[Chunk]()
         try:
             now = self._chunks(found, deadline)
@@ -122,9 +149,17 @@ class Ingestion:
         writer = self._world.token()
         new = {key_of(chunk.id, writer): chunk for chunk in now if chunk.id not in kept}
         pages = {kept.get(chunk.id) or key_of(chunk.id, writer): chunk.page for chunk in now}
+        if version and manifest.version and (pages, access) == (manifest.chunks, manifest.access):
+            # Another version with the same text: nothing that readers see becomes another.
+            return self._unchanged(
+                self._manifests.put(manifest._replace(version=version), deadline), deadline
+            )
         if new:
             manifest = self._manifests.put(manifest._replace(pending=(*manifest.pending, *new)), deadline)
         return _Plan(manifest, version, found, pages, new, unreadable)
+
+    def _unchanged(self, manifest: Manifest, deadline: Deadline) -> Ingested:
+        return Ingested("unchanged", len(manifest.chunks), 0, self._finish([manifest], deadline)[0])
 
     def _chunks(self, found: Found | None, deadline: Deadline) -> list[Chunk]:
         """Raises `Unprocessable` for a document of too many chunks."""
@@ -152,31 +187,43 @@ class Ingestion:
         return {}
 
     def _store_new(self, plans: Mapping[str, _Plan], deadline: Deadline) -> None:
-        items = [(name, plan, key, chunk) for name, plan in plans.items() for key, chunk in plan.new.items()]
-        groups = list(batches(items, self._embedder.batch))
-        texts = [[embedded_text(chunk) for _, _, _, chunk in group] for group in groups]
-        for group, vectors in zip(groups, self._embedded(texts, deadline), strict=True):
-            entries = [
-                Entry(entry_id(name, key), name, _access(plan), chunk.text, chunk.heading, vector)
-                for (name, plan, key, chunk), vector in zip(group, vectors, strict=True)
-            ]
-            self._store.upsert(entries, deadline)
-
-    def _embedded(self, groups: Sequence[Sequence[str]], deadline: Deadline) -> Iterable[list[list[float]]]:
-        """The vectors of each group in turn; the next groups are embedded meanwhile."""
+        """In as few calls of the embedder as its limits allow, some of them at the same time."""
+        items = [
+            _New(name, _access(plan), key, chunk, embedded_text(chunk))
+            for name, plan in plans.items()
+            for key, chunk in plan.new.items()
+        ]
+        groups = list(packed(items, _New.size, self._embedder.batch, self._embedder.batch_bytes))
         if len(groups) < 2:
-            yield from (self._embedder.embed(texts, deadline) for texts in groups)
+            for group in groups:
+                self._store_batch(group, deadline)
             return
         from concurrent.futures import ThreadPoolExecutor  # a document of one batch never needs it
 
-        def embed(texts: Sequence[str]) -> list[list[float]]:
-            return self._embedder.embed(texts, deadline)
+        def store(batch: Sequence[_New]) -> None:
+            self._store_batch(batch, deadline)
 
-        pool = ThreadPoolExecutor(EMBEDDING_CALLS)
+        pool = ThreadPoolExecutor(MOST_AT_ONCE)
         try:
-            yield from pool.map(embed, groups)
+            for _ in pool.map(store, groups):
+                pass
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def _store_batch(self, batch: Sequence[_New], deadline: Deadline) -> None:
+        vectors = self._embedder.embed([one.embedded for one in batch], deadline)
+        entries = [
+            Entry(
+                entry_id(one.document, one.key),
+                one.document,
+                one.access,
+                one.chunk.text,
+                one.chunk.heading,
+                vector,
+            )
+            for one, vector in zip(batch, vectors, strict=True)
+        ]
+        self._store.upsert(entries, deadline)
 
     # -- what readers see -------------------------------------------------------------------------
     def _switch(self, plans: Mapping[str, _Plan], deadline: Deadline) -> dict[str, Ingested | Exception]:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from serverless_ai_runtime.core.ports import Deadline, KeyValueStore, ScannableStore, VersionConflict, World
+from serverless_ai_runtime.core.ports import (
+    BatchStore,
+    Deadline,
+    Record,
+    ScannableStore,
+    VersionConflict,
+    World,
+)
 from serverless_ai_runtime.core.rag.ports import Access
 from serverless_ai_runtime.core.records import digest
 
@@ -42,25 +49,14 @@ class Manifest(NamedTuple):
 class Manifests:
     """Of one index: one embedding model."""
 
-    def __init__(self, store: KeyValueStore, index: str, world: World) -> None:
+    def __init__(self, store: BatchStore, index: str, world: World) -> None:
         self.index, self._store, self._world = index, store, world
 
-    def get(self, document: str, deadline: Deadline) -> Manifest:
-        record = self._store.get(self._key(document), deadline)
-        if record is None:
-            return Manifest(document)
-        value = record.value
-        access = Access(str(value["tenant"]), frozenset(value["tags"]))
-        return Manifest(
-            document,
-            value["version"],
-            access,
-            value["chunks"],
-            value["pending"],
-            value["stale"],
-            value["told"],
-            record.version,
-        )
+    def get_many(self, documents: Iterable[str], deadline: Deadline) -> dict[str, Manifest]:
+        """One for each document, also for one that has none stored."""
+        keys = {document: self._key(document) for document in documents}
+        records = self._store.get_many(list(keys.values()), deadline)
+        return {document: _manifest(document, records.get(key)) for document, key in keys.items()}
 
     def put(self, manifest: Manifest, deadline: Deadline) -> Manifest:
         """As it is stored now. Raises `VersionConflict` if somebody else has written it."""
@@ -104,6 +100,22 @@ class Manifests:
 
     def _epoch(self, tenant: str) -> str:
         return f"epoch.{self.index}.{digest(tenant)[:48]}"
+
+
+def _manifest(document: str, record: Record | None) -> Manifest:
+    if record is None:
+        return Manifest(document)
+    value = record.value
+    return Manifest(
+        document,
+        value["version"],
+        Access(str(value["tenant"]), frozenset(value["tags"])),
+        value["chunks"],
+        value["pending"],
+        value["stale"],
+        value["told"],
+        record.version,
+    )
 
 
 class Roster:

@@ -75,7 +75,12 @@ class Embedder(Protocol):
 
     @property
     def batch(self) -> int:
-        """Most texts in one call."""
+        """Most texts of one `embed`."""
+        ...
+
+    @property
+    def batch_bytes(self) -> int:
+        """Most bytes of UTF-8 of the texts of one `embed`; a single text may have more."""
         ...
 
     def embed(self, texts: Sequence[str], deadline: Deadline) -> list[list[float]]:

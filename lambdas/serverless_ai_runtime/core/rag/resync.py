@@ -18,8 +18,8 @@ from serverless_ai_runtime.core.rag.serving import Serving
 
 RESYNC: Final = "resync"
 """Key of the message that begins one: `{"resync": {}}`."""
-PAGE: Final = 25
-"""Documents of one step."""
+PAGE: Final = 100
+"""Documents of one step. Of those that are as they were, all that is done is one look each."""
 OBJECTS, MANIFESTS = "objects", "manifests"
 
 

@@ -79,9 +79,9 @@ class Retrieval:
         asked = min(MOST, most * OVERFETCH)
         while True:
             hits = self._hits(question, vector, asked, _Where(access, documents), deadline)
-            found = self._visible(hits, access, deadline)
+            found = self._visible(hits, access, most, deadline)
             if len(found) >= most or len(hits) < asked or asked == MOST:
-                return Retrieved(found[:most], cached)
+                return Retrieved(found, cached)
             asked = min(MOST, asked * OVERFETCH)
 
     def _hits(
@@ -97,23 +97,22 @@ class Retrieval:
         near = self._store.search(vector, asked, access, deadline, documents)
         return fused((near, words), asked)
 
-    def _visible(self, hits: Sequence[Hit], access: Access, deadline: Deadline) -> list[Passage]:
-        """What stands in the manifest of its document, and what the caller may see."""
-        documents = dict.fromkeys(hit.document for hit in hits)
-        manifests = {one: self._manifests.get(one, deadline) for one in documents}
-        pages = {one: _pages(manifests[one]) for one in documents if may_see(manifests[one], access)}
-        return [
-            Passage(
-                hit.document,
-                manifests[hit.document].version,
-                pages[hit.document][hit.id],
-                hit.heading,
-                hit.text,
-                hit.score,
-            )
-            for hit in hits
-            if hit.id in pages.get(hit.document, {})
-        ]
+    def _visible(self, hits: Sequence[Hit], access: Access, most: int, deadline: Deadline) -> list[Passage]:
+        """The first `most` that stand in the manifest of their document, and that the caller may see.
+
+        Manifests are read for as many hits as are wanted, which nearly always are all that are needed.
+        """
+        found: list[Passage] = []
+        seen: dict[str, tuple[str, Mapping[str, int]]] = {}
+        at = 0
+        while len(found) < most and at < len(hits):
+            some = hits[at : at + most - len(found)]
+            at += len(some)
+            unknown = {hit.document for hit in some if hit.document not in seen}
+            for one, manifest in self._manifests.get_many(sorted(unknown), deadline).items():
+                seen[one] = manifest.version, _pages(manifest) if may_see(manifest, access) else {}
+            found += (_passage(hit, *seen[hit.document]) for hit in some if hit.id in seen[hit.document][1])
+        return found
 
     def _vector(self, question: str, deadline: Deadline) -> tuple[list[float], bool]:
         """And whether it came out of the cache."""
@@ -141,6 +140,10 @@ def keep(store: KeyValueStore, key: str, value: Mapping[str, Any], until: float,
 
 def may_see(manifest: Manifest, access: Access) -> bool:
     return manifest.access.tenant == access.tenant and manifest.access.tags <= access.tags
+
+
+def _passage(hit: Hit, version: str, pages: Mapping[str, int]) -> Passage:
+    return Passage(hit.document, version, pages[hit.id], hit.heading, hit.text, hit.score)
 
 
 def _pages(manifest: Manifest) -> dict[str, int]:

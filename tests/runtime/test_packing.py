@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serverless_ai_runtime.adapters.limits import packed
 from serverless_ai_runtime.adapters.places import place_texts
+from serverless_ai_runtime.core.packing import packed
 
 
 @given(st.lists(st.integers(0, 50)), st.integers(1, 5), st.integers(1, 60))
