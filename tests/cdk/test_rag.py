@@ -139,6 +139,7 @@ def test_the_endpoint_cannot_read_documents_and_ingestion_cannot_ask_the_model_t
         "GoOn",
         "SendDeadLetters",
         "UseTable",
+        "ReadTableAtOnce",
         "ScanTable",
         "ReadUploads",
         "TellMissingObjects",

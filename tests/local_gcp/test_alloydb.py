@@ -100,6 +100,19 @@ def test_a_writer_makes_the_table_and_a_reader_only_reads(deployed):
     assert [hit.id for hit in reader.search((1, 0, 0), 5, Access("a"), soon())] == ["id-1"]
 
 
+def test_vectors_are_kept_in_their_rows(deployed):
+    token = deployed.local.admin("POST", "gcp/access-token", {"email": deployed.email("writer")})["token"]
+    place = Place(deployed.host, "postgres")
+    store = alloydb(Tokens(token), lambda deadline: deployed.email("writer"), place, "wide", 1024)
+    vector = [number / 1024 for number in range(1024)]
+    store.upsert([entry(number, "words " * 200)._replace(vector=vector) for number in range(4)], soon())
+    apart = (
+        "SELECT pg_relation_size(oid), pg_relation_size(reltoastrelid) FROM pg_class WHERE relname = 'wide'"
+    )
+    (sizes,) = store._sql.execute("Sizes", apart, {}, soon())
+    assert list(sizes) == [4 * 8192, 0], "a page each, and nothing elsewhere"
+
+
 def test_only_a_users_own_token_lets_it_in(deployed, local):
     with pytest.raises(Refused, match="IAM authentication failed"):
         deployed.store("writer", token_of="reader").search((1, 0, 0), 5, Access("a"), soon())
