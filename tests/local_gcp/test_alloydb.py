@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from google_local import HERE
 
-from serverless_ai_runtime.adapters.gcp.alloydb import Place, alloydb
+from serverless_ai_runtime.adapters.gcp.alloydb import MOST_SESSIONS, Place, alloydb
 from serverless_ai_runtime.adapters.pgvector import PgVector
-from serverless_ai_runtime.core.ports import Deadline, Refused
+from serverless_ai_runtime.core.ports import Deadline, Refused, TimedOut
 from serverless_ai_runtime.core.rag.ports import Access, Entry
 
 CLUSTER = f"{HERE}/locations/us-central1/clusters/vectors"
@@ -130,8 +132,28 @@ def test_only_a_users_own_token_lets_it_in(deployed, local):
 def test_a_lost_connection_is_made_anew(deployed):
     store = deployed.store("writer")
     store.upsert([entry(0)], soon())
-    store._sql._connection._usock.shutdown(2)
+    (session,) = store._sql._idle
+    session._connection._usock.shutdown(2)
     assert len(store.search((1, 0, 0), 5, Access("a"), soon())) == 1
+
+
+def test_statements_at_the_same_time_have_a_session_each_and_no_more_than_there_may_be(deployed):
+    store = deployed.store("writer")
+    store.upsert([entry(0)], soon())
+    with ThreadPoolExecutor(3 * MOST_SESSIONS) as pool:
+        waits = [
+            pool.submit(store._sql.execute, "Sleep", "SELECT pg_sleep(0.2), pg_backend_pid()", {}, soon())
+            for _ in range(3 * MOST_SESSIONS)
+        ]
+        sessions = {one.result()[0][1] for one in waits}
+    assert 1 < len(sessions) <= MOST_SESSIONS
+    assert len(store._sql._idle) == len(sessions)
+    with ThreadPoolExecutor(MOST_SESSIONS) as pool:
+        for _ in range(MOST_SESSIONS):
+            pool.submit(store._sql.execute, "Sleep", "SELECT pg_sleep(1)", {}, soon())
+        time.sleep(0.3)
+        with pytest.raises(TimedOut, match="other statements take too long"):
+            store.search((1, 0, 0), 5, Access("a"), Deadline(0.1))
 
 
 def test_what_is_deleted_is_gone(deployed, local):

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from threading import Lock
+from functools import partial
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from serverless_ai_runtime.adapters.pgvector import PgVector, Row, Value, sql_error
@@ -35,6 +36,8 @@ SUFFIX: Final = ".gserviceaccount.com"
 PORT: Final = 5432
 MOST_BYTES: Final = 8 * 1024 * 1024
 CONNECT_S: Final = 10.0
+MOST_SESSIONS: Final = 4
+"""Of one instance of the function, which writes so many batches at the same time."""
 
 _SERVICE: Final = "AlloyDB"
 _LEAST_S: Final = 0.05
@@ -60,38 +63,59 @@ def alloydb(
     tokens: TokenSource, email: Callable[[Deadline], str], place: Place, index: str, dimension: int
 ) -> PgVector:
     """Entries in the table `index`; `email` tells the account that the function runs as."""
-    return PgVector(Session(tokens, email, place), index, dimension, readers=READERS)
+    return PgVector(Sessions(tokens, email, place), index, dimension, readers=READERS)
 
 
-class Session:
-    """`Sql` over one connection, which outlives the invocation and is made anew when it is lost."""
+class Sessions:
+    """`Sql` over as many sessions as there are statements at the same time."""
+
+    most_bytes = MOST_BYTES
+
+    def __init__(self, tokens: TokenSource, email: Callable[[Deadline], str], place: Place) -> None:
+        self._make = partial(_Session, tokens, email, place)
+        self._room = BoundedSemaphore(MOST_SESSIONS)
+        self._idle: list[_Session] = []
+
+    def execute(
+        self, operation: str, sql: str, parameters: Mapping[str, Value], deadline: Deadline
+    ) -> Sequence[Row]:
+        if not self._room.acquire(timeout=deadline.remaining()):
+            raise TimedOut(_SERVICE, operation, 0, "TimedOut", "other statements take too long")
+        try:
+            try:
+                session = self._idle.pop()
+            except IndexError:
+                session = self._make()
+            try:
+                return session.execute(operation, sql, parameters, deadline)
+            finally:
+                self._idle.append(session)
+        finally:
+            self._room.release()
+
+    def malformed(self, operation: str, what: str) -> Unavailable:
+        return Unavailable(_SERVICE, operation, 200, "MalformedResponse", what)
+
+
+class _Session:
+    """One connection, which outlives the invocation and is made anew when it is lost."""
 
     def __init__(self, tokens: TokenSource, email: Callable[[Deadline], str], place: Place) -> None:
         self._tokens, self._email, self._place = tokens, email, place
-        self.most_bytes = MOST_BYTES
-        self._lock = Lock()
         self._connection: Any = None
         self._context: SSLContext | None = None
 
     def execute(
         self, operation: str, sql: str, parameters: Mapping[str, Value], deadline: Deadline
     ) -> Sequence[Row]:
-        if not self._lock.acquire(timeout=deadline.remaining()):
-            raise TimedOut(_SERVICE, operation, 0, "TimedOut", "another statement takes too long")
+        reused = self._connection is not None
         try:
-            reused = self._connection is not None
-            try:
-                return self._run(operation, sql, parameters, deadline)
-            except Unavailable as error:
-                # A connection that was closed while nobody used it: every statement may be repeated.
-                if not reused or error.code != "ConnectionLost" or deadline.remaining() < _LEAST_S:
-                    raise
             return self._run(operation, sql, parameters, deadline)
-        finally:
-            self._lock.release()
-
-    def malformed(self, operation: str, what: str) -> Unavailable:
-        return Unavailable(_SERVICE, operation, 200, "MalformedResponse", what)
+        except Unavailable as error:
+            # A connection that was closed while nobody used it: every statement may be repeated.
+            if not reused or error.code != "ConnectionLost" or deadline.remaining() < _LEAST_S:
+                raise
+        return self._run(operation, sql, parameters, deadline)
 
     def _run(
         self, operation: str, sql: str, parameters: Mapping[str, Value], deadline: Deadline
