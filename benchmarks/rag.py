@@ -23,17 +23,25 @@ from typing import Any, Final, Protocol
 import embedding_server
 from measure import By, FailedError, Result, Time
 from rag_documents import changed, documents
-from rag_work import OPERATIONS, Job
+from rag_work import CHANGED, FULL, OPERATIONS, QUERY, UNCHANGED, Job
+from report import Gate
 from rich.table import Table
 
 HERE: Final = Path(__file__).parent
 FLOOR: Final = "bare psycopg"
+LANGCHAIN: Final = "LangChain"
+OURS: Final = "ours"
 SUBJECTS: Final[Mapping[str, Path]] = {
     FLOOR: HERE / "programs" / "rag_floor.py",
-    "LangChain": HERE / "programs" / "rag_langchain.py",
+    LANGCHAIN: HERE / "programs" / "rag_langchain.py",
     "LlamaIndex": HERE / "programs" / "rag_llamaindex.py",
-    "ours": HERE / "programs" / "rag_ours.py",
+    OURS: HERE / "programs" / "rag_ours.py",
 }
+MOST_OF_FLOOR_MS: Final = {0: 1.2, 20: 1.0}
+"""Of a full ingestion, by what a call of the embeddings takes: what is embedded and stored at the same time
+waits for less."""
+MOST_OF_QUERY: Final = 1.2
+MOST_OF_LANGCHAIN: Final = 0.05
 WAITS_MS: Final = (0, 20)
 """That a call of the embeddings takes: of the work alone, and as of a service nearby."""
 TIMEOUT_S: Final = 900
@@ -161,6 +169,27 @@ def _run(subject: str, program: Path, database: Server, job: Job) -> dict[str, d
     if done.returncode:
         raise FailedError(f"{subject} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def rag_promises(measured: Mapping[int, Measured], by: By) -> list[Gate]:
+    """What is promised of each wait, beside what was measured."""
+    gates: list[Gate] = []
+    for wait_ms, works in measured.items():
+        full, unchanged, query = works[FULL], works[UNCHANGED], works[QUERY]
+        to_floor, to_peer = _ratio(full, FLOOR, by), _ratio(unchanged, LANGCHAIN, by)
+        said = f"RAG, {wait_ms} ms"
+        gates += [
+            Gate(f"{said}: full ingestion / {FLOOR}", to_floor, MOST_OF_FLOOR_MS[wait_ms]),
+            Gate(f"{said}: unchanged / {LANGCHAIN}", to_peer, MOST_OF_LANGCHAIN),
+            Gate(f"{said}: query / {FLOOR}", _ratio(query, FLOOR, by), MOST_OF_QUERY),
+            Gate(f"{said}: calls of the embeddings for what changed", works[CHANGED][OURS].calls, 1),
+        ]
+    return gates
+
+
+def _ratio(works: Mapping[str, Work], base: str, by: By) -> float:
+    """Of medians, as in the table."""
+    return works[OURS].median_ms(by) / works[base].median_ms(by)
 
 
 def work_table(wait_ms: int, measured: Measured, by: By) -> Table:

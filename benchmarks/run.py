@@ -14,7 +14,7 @@ from typing import Final
 from clouds import CLOUDS, PATTERN, Cloud
 from cold_start import COMPILED, DEPLOYED, FLOOR, cold_starts, peer_name
 from measure import By, FailedError, Result
-from rag import rag, work_table
+from rag import rag, rag_promises, work_table
 from report import Gate, gates_table, times_table, write
 from rich.console import Console
 from synth import EMPTY, synths
@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None, clouds: Sequence[Cloud] = CLOUD
         gates.append(Gate("Event pipeline: a document / plain boto3 loop", of_loop, MOST_OF_LOOP))
         title = "Event pipeline on AWS: own work for one document"
         console.print(times_table(title, documents, {"loop": LOOP}, by, "Both make the same 9 HTTP calls."))
+    gates += rag_promises(retrieval, by)
     for wait_ms, measured in retrieval.items():
         console.print(work_table(wait_ms, measured, by))
     if synth:

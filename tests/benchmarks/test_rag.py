@@ -17,7 +17,7 @@ import openai
 import pytest
 from embedding_server import Client, Counts
 from measure import By, FailedError, Time
-from rag import FLOOR, SUBJECTS, Size, Work, rag, work_table
+from rag import FLOOR, LANGCHAIN, OURS, SUBJECTS, Size, Work, rag, rag_promises, work_table
 from rag_documents import Document, changed, documents, gone
 from rag_work import OPERATIONS, Job, Table, work
 from rich.console import Console
@@ -265,3 +265,24 @@ def test_a_vector_is_of_its_text_alone() -> None:
     assert embedding_server.vector("a", 8) == embedding_server.vector("a", 8)
     assert isinstance(embedding_server.vector("a", 8), array)
     assert embedding_server.vector("a", 8) != embedding_server.vector("b", 8)
+
+
+def test_a_promise_is_a_ratio_of_medians_of_one_run_and_names_what_is_missed() -> None:
+    def works(floor: float, langchain: float, ours: float, calls: float = 1) -> dict[str, Work]:
+        each = ((FLOOR, floor), (LANGCHAIN, langchain), (OURS, ours))
+        return {name: Work((Time(9 * ms, 1), Time(ms, 1), Time(ms / 2, 1)), calls) for name, ms in each}
+
+    measured = {name: works(100, 100, 100) for name in OPERATIONS}
+    measured |= {
+        "full": works(100, 130, 120),
+        "unchanged": works(100, 100, 5),
+        "1% changed": works(1, 1, 1, 2),
+    }
+    gates = rag_promises({0: measured, 20: measured}, By.WALL)
+    missed = [(gate.name, gate.measured) for gate in gates if not gate.kept]
+    changed_calls = "calls of the embeddings for what changed"
+    assert missed == [
+        (f"RAG, 0 ms: {changed_calls}", 2),
+        ("RAG, 20 ms: full ingestion / bare psycopg", 1.2),
+        (f"RAG, 20 ms: {changed_calls}", 2),
+    ]
