@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from aws_cdk import RemovalPolicy, aws_kms
+from aws_cdk import Annotations, RemovalPolicy, aws_kms
 from constructs import Construct
 
 from serverless_ai_cdk._aurora import aurora
 from serverless_ai_cdk._opensearch import opensearch
 from serverless_ai_cdk._s3_vectors import s3_vectors
 from serverless_ai_patterns.aws.policy import Statement
+from serverless_ai_patterns.rag.floors import floor_note
 from serverless_ai_patterns.rag.stores import Aurora, OpenSearch, S3Vectors, VectorStore
 
 
@@ -48,6 +49,9 @@ def vectors(
     removal_policy: RemovalPolicy,
 ) -> Vectors:
     """The store of these settings, with an index for each name in `indexes`, whose value is its dimension."""
+    note = floor_note(store)
+    if note:
+        Annotations.of(scope).add_info_v2("serverless-ai:store-idles-at-a-price", note)
     if isinstance(store, S3Vectors):
         return s3_vectors(scope, id, indexes, key=key, removal_policy=removal_policy)
     if isinstance(store, Aurora):

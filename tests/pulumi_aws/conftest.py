@@ -57,7 +57,11 @@ COMPUTED: Mapping[str, Mapping[str, Callable[[str], Any]]] = {
         "url": lambda name: f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}",
     },
 }
-INVOKES: Mapping[str, Mapping[str, Any]] = {"aws:index/getRegion:getRegion": {"id": REGION, "region": REGION}}
+ZONES = {"names": [f"{REGION}a", f"{REGION}b"]}
+INVOKES: Mapping[str, Mapping[str, Any]] = {
+    "aws:index/getRegion:getRegion": {"id": REGION, "region": REGION},
+    "aws:index/getAvailabilityZones:getAvailabilityZones": ZONES,
+}
 
 
 CLOUD = Cloud(project="serverless-ai-aws", computed=COMPUTED, invokes=INVOKES)

@@ -9,6 +9,7 @@ import pulumi
 
 from serverless_ai_patterns.aws.policy import Statement
 from serverless_ai_patterns.rag.stores import Aurora, OpenSearch, S3Vectors, VectorStore
+from serverless_ai_pulumi._floor import tell_floor
 from serverless_ai_pulumi.aws._aurora import aurora
 from serverless_ai_pulumi.aws._opensearch import opensearch
 from serverless_ai_pulumi.aws._s3_vectors import s3_vectors
@@ -54,6 +55,7 @@ def vectors(
 
     `unique` is what tells its names from those of other deployments in the account.
     """
+    tell_floor(opts.parent, store)
     if isinstance(store, S3Vectors):
         return s3_vectors(
             name,

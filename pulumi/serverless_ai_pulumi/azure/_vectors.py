@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import pulumi
 
 from serverless_ai_patterns.rag.stores import AiSearch, Cosmos, VectorStore
+from serverless_ai_pulumi._floor import tell_floor
 from serverless_ai_pulumi.azure._ai_search import search_indexes
 from serverless_ai_pulumi.azure._cosmos_vectors import cosmos_vectors
 from serverless_ai_pulumi.azure._place import Place
@@ -50,6 +51,7 @@ def vectors(
 
     `state`: of the pattern's records, whose account may hold vectors as well.
     """
+    tell_floor(opts.parent, store)
     if isinstance(store, Cosmos):
         database = sql_database(f"{name}-database", DATABASE, place, state.account, opts=opts)
         return cosmos_vectors(name, place, state.account, database, indexes, opts=opts)

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from serverless_ai_patterns.rag.stores import AlloyDb, Firestore, VectorStore, VertexVectorSearch
+from serverless_ai_pulumi._floor import tell_floor
 from serverless_ai_pulumi.gcp._alloydb import alloydb
 from serverless_ai_pulumi.gcp._firestore_vectors import firestore_vectors
 from serverless_ai_pulumi.gcp._function import VpcPlacement
@@ -53,6 +54,7 @@ def vectors(
     opts: pulumi.ResourceOptions,
 ) -> Vectors:
     """The store of these settings, with an index for each name in `indexes`, whose value is its dimension."""
+    tell_floor(opts.parent, store)
     if isinstance(store, Firestore):
         return firestore_vectors(name, indexes, database=database, project=place.project, opts=opts)
     if isinstance(store, AlloyDb):
