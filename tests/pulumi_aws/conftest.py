@@ -33,6 +33,10 @@ COMPUTED: Mapping[str, Mapping[str, Callable[[str], Any]]] = {
     "aws:bedrock/guardrailVersion:GuardrailVersion": {"version": lambda _: "7"},
     "aws:cloudwatch/eventRule:EventRule": {"arn": _arn("events", "rule/")},
     "aws:cloudwatch/logGroup:LogGroup": {"arn": _arn("logs", "log-group:")},
+    "aws:rds/cluster:Cluster": {
+        "arn": _arn("rds", "cluster:"),
+        "masterUserSecrets": lambda name: [{"secretArn": _arn("secretsmanager", "secret:")(name)}],
+    },
     "aws:dynamodb/table:Table": {"arn": _arn("dynamodb", "table/")},
     "aws:iam/role:Role": {"arn": lambda name: f"arn:aws:iam::{ACCOUNT}:role/{name}"},
     "aws:lambda/function:Function": {
