@@ -70,6 +70,8 @@ class RagQueryConfig(NamedTuple):
     """`vector`, `keyword` or `hybrid`."""
     cached_s: int
     """How long answers and vectors of questions are kept."""
+    context_cache: bool
+    """Whether the model's provider is asked to keep passages of prompts."""
     history_turns: int
     session_ttl_s: int
     caller_tokens_per_day: int

@@ -108,7 +108,7 @@ def rag_query(cloud: str, env: Env = None) -> QueryApp:
     adapters, configs = _adapters(cloud, env), _indexes(settings.indexes)
     store, model = adapters.store(settings.store), adapters.chat_model(settings)
     cache = store if settings.cached_s else None
-    limits = Limits(settings.max_output_tokens, settings.cached_s)
+    limits = Limits(settings.max_output_tokens, settings.cached_s, settings.context_cache)
     readers: dict[str, Reader] = {}
     for one in configs:
         index = _index(one, adapters, store, questions=True)

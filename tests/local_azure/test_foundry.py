@@ -150,3 +150,21 @@ def test_keys_are_off(base_url: str, call: Any) -> None:
 def test_a_broken_body_is_400(subscription: Any, base_url: str, call: Any, body: object) -> None:
     reply = call("POST", f"{base_url}/chat/completions", subscription.token(AUDIENCE), body)
     assert reply.status == 400, reply
+
+
+def test_the_beginning_of_a_long_prompt_is_kept(sdk: openai.OpenAI) -> None:
+    def cached(question: str, passages: str) -> int:
+        messages: list[Any] = [{"role": "user", "content": f"{passages} {question}"}]
+        usage = sdk.chat.completions.create(model="chat", messages=messages).usage
+        assert usage is not None
+        assert usage.prompt_tokens_details is not None
+        return usage.prompt_tokens_details.cached_tokens or 0
+
+    passages = "The keel is heavy. " * 300
+    assert cached("What is heavy?", passages) == 0
+    found = cached("What is the keel?", passages)
+    assert found >= 1024
+    assert (found - 1024) % 128 == 0
+    assert cached("What is heavy?", "The keel is light. " * 300) == 0
+    assert cached("What is heavy?", "The keel is heavy. ") == 0
+    assert cached("What is heavy?", "The keel is heavy. ") == 0, "too short"

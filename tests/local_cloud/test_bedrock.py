@@ -454,3 +454,50 @@ def test_apply_guardrail_alone(bedrock: Any, guardrail: dict[str, str]) -> None:
 def test_models_are_listed(root: Client) -> None:
     models = root("bedrock").list_foundation_models()["modelSummaries"]
     assert "amazon.nova-micro-v1:0" in [one["modelId"] for one in models]
+
+
+# -- what is kept of prompts ------------------------------------------------------------------------
+POINT = {"cachePoint": {"type": "default"}}
+
+
+def kept(bedrock: Any, *content: Any, model: str = MODEL, **more: Any) -> tuple[int, int, int]:
+    """Tokens that were neither read nor written, read, and written."""
+    usage = bedrock.converse(modelId=model, messages=[{"role": "user", "content": list(content)}], **more)[
+        "usage"
+    ]
+    assert usage["totalTokens"] == usage["outputTokens"] + sum(
+        usage[name] for name in ("inputTokens", "cacheReadInputTokens", "cacheWriteInputTokens")
+    )
+    return usage["inputTokens"], usage["cacheReadInputTokens"], usage["cacheWriteInputTokens"]
+
+
+def test_what_stands_before_a_cache_point_is_written_once_and_read_again(bedrock: Any) -> None:
+    passages = {"text": "The mast is red. " * 300}
+    plain, read, written = kept(bedrock, passages, POINT, {"text": "What is red?"})
+    assert (read, plain > 0, written >= 1000) == (0, True, True)
+    assert kept(bedrock, passages, POINT, {"text": "What is the mast?"})[1:] == (written, 0)
+    assert kept(bedrock, passages, {"text": "What is red?"})[1:] == (0, 0), "nothing without a point"
+    other = {"text": "The mast is blue. " * 300}
+    assert kept(bedrock, other, POINT, {"text": "What is red?"})[1] == 0
+    system = [{"text": "Be brief."}]
+    assert kept(bedrock, passages, POINT, {"text": "What is red?"}, system=system)[1] == 0, "it begins so"
+    pro = MODEL.replace("micro", "lite")
+    assert kept(bedrock, passages, POINT, {"text": "What is red?"}, model=pro)[1] == 0, "of another model"
+
+
+def test_what_is_too_short_is_not_kept(bedrock: Any) -> None:
+    for _ in range(2):
+        assert kept(bedrock, {"text": "The bow is short."}, POINT, {"text": "What is short?"})[1:] == (0, 0)
+
+
+def test_points_that_a_model_does_not_take_or_that_are_too_many_are_refused(bedrock: Any) -> None:
+    content = [{"text": "a"}, POINT, {"text": "b"}]
+    code, status, _ = error(
+        bedrock.converse,
+        modelId="meta.llama3-1-8b-instruct-v1:0",
+        messages=[{"role": "user", "content": content}],
+    )
+    assert (code, status) == ("AccessDeniedException", 403)
+    many = [{"text": "a"}, POINT] * 5
+    code, _, message = error(bedrock.converse, modelId=MODEL, messages=[{"role": "user", "content": many}])
+    assert (code, "4 cache points" in message) == ("ValidationException", True)

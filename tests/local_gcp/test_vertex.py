@@ -152,3 +152,16 @@ def test_an_account_needs_the_permission_to_predict(local: Local, sdk: Sdk) -> N
         sdk(local.access_token(may_not)).models.generate_content(model=MODEL, contents="hello")
     assert [one["allowed"] for one in local.checks(may)] == [True]
     assert {one["allowed"] for one in local.checks(may_not)} == {False}
+
+
+@pytest.mark.parametrize(("model", "least"), [(MODEL, 4096), ("gemini-2.5-flash", 2048)])
+def test_the_beginning_of_a_long_prompt_is_kept(sdk: Sdk, model: str, least: int) -> None:
+    def cached(question: str, times: int) -> int:
+        answer = sdk().models.generate_content(model=model, contents="The oar is long. " * times + question)
+        assert answer.usage_metadata
+        return answer.usage_metadata.cached_content_token_count or 0
+
+    assert cached("What is long?", least) == 0
+    assert least <= cached("What is the oar?", least) < 5 * least + 10
+    for _ in range(2):
+        assert cached("What is that?", least // 10) == 0, "too short"

@@ -298,3 +298,37 @@ def test_a_malformed_stream_is_an_error(server: Loopback, parts: list[bytes]) ->
 def test_a_throttled_stream_is_asked_again(server: Loopback) -> None:
     server.answer(reply(429, {"message": "slow"}), chunked(*streamed("fine")))
     assert next(chat(server).stream(asked(), Deadline(5))) == "fine"
+
+
+KEPT_USAGE = {"inputTokens": 3, "outputTokens": 2, "totalTokens": 2005}
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_context_is_a_block_before_the_text_and_a_cache_point_follows_where_it_is_to_be_kept(
+    server: Loopback, boto: Any, keep: bool
+) -> None:
+    prompt = asked("why?", history=(Message("user", "first"), Message("assistant", "yes")))
+    prompt = prompt._replace(context="passages\n", keep_context=keep)
+    usage = KEPT_USAGE | {"cacheReadInputTokens": 1500, "cacheWriteInputTokens": 500}
+    server.answer(reply(body=body() | {"usage": usage}))
+    point: list[Any] = [{"cachePoint": {"type": "default"}}] if keep else []
+    boto.converse(
+        modelId=MODEL,
+        messages=[
+            {"role": "user", "content": [{"text": "passages\n"}, *point, {"text": "first"}]},
+            {"role": "assistant", "content": [{"text": "yes"}]},
+            {"role": "user", "content": [{"text": "why?"}]},
+        ],
+        inferenceConfig={"maxTokens": 64},
+        system=[{"text": "be brief"}],
+    )
+    answer = chat(server).answer(prompt, Deadline(5))
+    assert server.requests[0].json() == server.requests[1].json()
+    assert (answer.input_tokens, answer.cached_input_tokens) == (2003, 1500), "what was not cached counts too"
+
+
+def test_a_prompt_without_a_context_has_no_cache_point(server: Loopback) -> None:
+    server.answer(reply(body=body()))
+    answer = chat(server).answer(asked()._replace(keep_context=True), Deadline(5))
+    assert server.requests[0].json()["messages"] == [{"role": "user", "content": [{"text": "hi"}]}]
+    assert answer.cached_input_tokens == 0

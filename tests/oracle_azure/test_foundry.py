@@ -340,3 +340,20 @@ def test_a_malformed_stream_is_an_error(server: Loopback, parts: list[bytes]) ->
 def test_a_throttled_stream_is_asked_again(server: Loopback) -> None:
     server.answer(reply(429), chunked(*streamed("fine"), content_type=SSE))
     assert next(chat(server).stream(asked(), Deadline(5))) == "fine"
+
+
+@pytest.mark.parametrize(
+    ("details", "cached"), [({"cached_tokens": 5}, 5), ({"cached_tokens": None}, 0), ({}, 0), (None, 0)]
+)
+def test_a_context_is_a_part_before_the_text_and_what_was_cached_is_told(
+    server: Loopback, details: Any, cached: int
+) -> None:
+    content = body()
+    content["usage"]["prompt_tokens_details"] = details
+    server.answer(reply(body=content))
+    parts: list[Any] = [{"type": "text", "text": "passages\n"}, {"type": "text", "text": "hi"}]
+    messages: list[Any] = [{"role": "system", "content": "be brief"}, {"role": "user", "content": parts}]
+    sdk(server).chat.completions.create(model=MODEL, messages=messages, max_completion_tokens=64)
+    answer = chat(server).answer(asked()._replace(context="passages\n"), Deadline(5))
+    assert server.requests[0].json() == server.requests[1].json()
+    assert (answer.input_tokens, answer.cached_input_tokens) == (7, cached)

@@ -375,3 +375,19 @@ def test_a_malformed_stream_is_an_error(server: Loopback, parts: list[bytes]) ->
 def test_a_throttled_stream_is_asked_again(server: Loopback) -> None:
     server.answer(reply(429), chunked(*streamed("fine"), content_type=EVENT_STREAM))
     assert next(chat(server).stream(asked(), Deadline(5))) == "fine"
+
+
+def test_a_context_is_a_part_before_the_text_and_what_was_cached_is_told(
+    server: Loopback, sdk: genai.Client
+) -> None:
+    usage = {"promptTokenCount": 5000, "candidatesTokenCount": 2, "cachedContentTokenCount": 4096}
+    candidate = {"content": {"role": "model", "parts": [{"text": "fine"}]}, "finishReason": "STOP"}
+    server.answer(reply(body={"candidates": [candidate], "usageMetadata": usage}))
+    parts = [types.Part(text="passages\n"), types.Part(text="hi")]
+    config = types.GenerateContentConfig(max_output_tokens=64, system_instruction="be brief")
+    sdk.models.generate_content(
+        model=MODEL, contents=[types.Content(role="user", parts=parts)], config=config
+    )
+    answer = chat(server).answer(asked()._replace(context="passages\n"), Deadline(5))
+    assert sent(server.requests[0]) == sent(server.requests[1])
+    assert (answer.input_tokens, answer.cached_input_tokens) == (5000, 4096)

@@ -27,7 +27,7 @@ ANYONE = Access()
 
 def first_passage(prompt: Prompt, deadline: Deadline) -> Answer:
     """A model that says what stands in the first passage, and quotes it."""
-    passages = json.loads(prompt.messages[0].text)["passages"]
+    passages = json.loads(prompt.context)["passages"]
     text = passages[0]["text"]
     return said(json.dumps({"answer": text, "citations": [{"passage": 1, "quote": text}]}))
 
@@ -211,7 +211,7 @@ def test_citations_that_hold_are_kept_and_others_are_not() -> None:
 def test_an_answer_that_nothing_bears_out_is_told_as_not_found() -> None:
     world = World(said(replied("I know it all.")))
     world.put("a", "The lamp is lit.")
-    assert world.ask("lamp") == (NOT_FOUND, (), 10, 5, "none")
+    assert world.ask("lamp") == (NOT_FOUND, (), 10, 5, 0, "none")
 
 
 @given(st.text(max_size=60))
@@ -225,11 +225,33 @@ def test_what_a_passage_says_stays_data() -> None:
     world.put("a", hostile)
     world.ask("rules")
     prompt = world.model.prompts[0]
-    assert json.loads(prompt.messages[0].text)["passages"][0]["text"] == hostile
+    assert json.loads(prompt.context)["passages"][0]["text"] == hostile
     assert hostile not in prompt.system
 
 
 # -- caches ---------------------------------------------------------------------------------------
+def test_prompts_with_the_same_passages_begin_alike_and_what_the_provider_kept_is_told() -> None:
+    world = World(said(replied("It is lit."))._replace(cached_input_tokens=7))
+    world.put("a", "The lamp is lit.")
+    for question in ("Is the lamp lit?", "What is the lamp?"):
+        assert world.ask(question).cached_input_tokens == 7
+    first, second = world.model.prompts
+    assert (first.system, first.context) == (second.system, second.context)
+    assert "lamp is lit" in first.context
+    assert not [one for one in first.messages if "The lamp is lit." in one.text]
+    assert world.ask("Is the lamp lit?").cached_input_tokens == 0, "an answer of the cache costs nothing"
+
+
+def test_a_context_is_of_the_one_tenant_that_asks() -> None:
+    world = World()
+    world.put("a", "The lamp is lit.", access=Access("one"))
+    world.put("b", "The lamp is out.", access=Access("two"))
+    world.ask("lamp", Access("one"))
+    world.ask("lamp", Access("two"))
+    one, two = (prompt.context for prompt in world.model.prompts)
+    assert ("out" in one, "lit" in two) == (False, False)
+
+
 def test_a_question_that_comes_again_costs_nothing() -> None:
     world = World()
     world.put("a", "The lamp is lit.")

@@ -33,7 +33,7 @@ ANYONE = Caller("ada", {})
 
 
 def first_passage(prompt: Prompt, deadline: Deadline) -> Answer:
-    text = json.loads(prompt.messages[0].text)["passages"][0]["text"]
+    text = json.loads(prompt.context)["passages"][0]["text"]
     return said(json.dumps({"answer": text, "citations": [{"passage": 1, "quote": text}]}))
 
 
@@ -79,7 +79,7 @@ def test_an_answer_has_citations_usage_and_what_was_cached() -> None:
         {
             "answer": "The bell is loud.",
             "citations": [{"document": "a.pdf", "page": 2, "quote": "The bell is loud."}],
-            "usage": {"input_tokens": 10, "output_tokens": 5},
+            "usage": {"input_tokens": 10, "output_tokens": 5, "cached_input_tokens": 0},
             "cache": "none",
         },
     )

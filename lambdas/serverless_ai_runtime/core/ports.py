@@ -70,6 +70,21 @@ class Prompt(NamedTuple):
     messages: tuple[Message, ...]
     system: str
     max_output_tokens: int
+    context: str = ""
+    """Stands before the text of the first message, which must be the user's: what other prompts may begin
+    with too, so that a provider that keeps beginnings of prompts computes it once."""
+    keep_context: bool = False
+    """Ask a provider to keep it that does so only when it is asked."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All that the model reads, in its order."""
+        return (self.system, self.context, *(one.text for one in self.messages))
+
+    def blocks(self, number: int) -> tuple[str, ...]:
+        """Texts of a message: of the first one also the context, if there is one."""
+        text = self.messages[number].text
+        return (self.context, text) if number == 0 and self.context else (text,)
 
 
 class Answer(NamedTuple):
@@ -77,6 +92,8 @@ class Answer(NamedTuple):
     stop_reason: str
     input_tokens: int
     output_tokens: int
+    cached_input_tokens: int = 0
+    """Those of `input_tokens` that the provider had kept."""
 
 
 class Record(NamedTuple):

@@ -57,6 +57,8 @@ _NO_TOKEN: Final = ServiceFault(
 _KEYS_OFF: Final = ServiceFault(
     403, "AuthenticationTypeDisabled", "Key based authentication is disabled for this resource."
 )
+LEAST_CACHED: Final = 1024
+"""Tokens of a prompt's beginning that is kept ("Prompt caching", learn.microsoft.com, read 2026-11-27)."""
 _PIECE: Final = 12
 """Characters of one event of a stream."""
 
@@ -110,12 +112,15 @@ class Foundry:
         return self._complete(body, deployment.name, model)
 
     def _complete(self, body: Mapping[str, Any], deployment: str, model: Mapping[str, Any]) -> Response:
-        answer = self._answer(_request(body, deployment))
+        request = _request(body, deployment)
+        answer = self._answer(request)
+        cached = self._models.prefixes.automatic(deployment, request.texts, LEAST_CACHED)
         name = f"{model['name']}-{model.get('version', '')}".rstrip("-")
         if body.get("stream"):
             usage = bool(part(body, "stream_options").get("include_usage"))
-            return Response(_stream(answer, name, usage=usage), content_type="text/event-stream")
-        return reply(_completion(answer, name))
+            events = _stream(answer, name, _usage(answer, cached) if usage else None)
+            return Response(events, content_type="text/event-stream")
+        return reply(_completion(answer, name, _usage(answer, cached)))
 
     def _check(self, who: Principal, account: Resource, operation: str) -> None:
         action = f"{_DEPLOYMENTS}/{operation}/action"
@@ -216,15 +221,16 @@ def _filters(*, filtered: bool) -> dict[str, Any]:
     return {name: {"filtered": filtered and name == "violence", "severity": severity} for name in names}
 
 
-def _usage(answer: ChatAnswer) -> dict[str, int]:
+def _usage(answer: ChatAnswer, cached: int) -> dict[str, Any]:
     return {
         "prompt_tokens": answer.input_tokens,
         "completion_tokens": answer.output_tokens,
         "total_tokens": answer.input_tokens + answer.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": min(cached, answer.input_tokens)},
     }
 
 
-def _completion(answer: ChatAnswer, model: str) -> dict[str, Any]:
+def _completion(answer: ChatAnswer, model: str, usage: Mapping[str, Any]) -> dict[str, Any]:
     choice = {
         "index": 0,
         "finish_reason": _STOPS[answer.stop],
@@ -237,11 +243,11 @@ def _completion(answer: ChatAnswer, model: str) -> dict[str, Any]:
         **_head("chat.completion", model),
         "choices": [choice],
         "prompt_filter_results": prompt,
-        "usage": _usage(answer),
+        "usage": usage,
     }
 
 
-def _stream(answer: ChatAnswer, model: str, *, usage: bool) -> Iterator[bytes]:
+def _stream(answer: ChatAnswer, model: str, usage: Mapping[str, Any] | None) -> Iterator[bytes]:
     head = _head("chat.completion.chunk", model)
 
     def event(choices: list[dict[str, Any]], **more: Any) -> bytes:
@@ -257,5 +263,5 @@ def _stream(answer: ChatAnswer, model: str, *, usage: bool) -> Iterator[bytes]:
         yield delta({"content": answer.text[begin : begin + _PIECE]})
     yield delta({}, _STOPS[answer.stop])
     if usage:
-        yield event([], usage=_usage(answer))
+        yield event([], usage=usage)
     yield b"data: [DONE]\n\n"

@@ -33,6 +33,11 @@ class ChatRequest:
     top_p: float | None = None
     stop: Sequence[str] = field(default_factory=tuple[str, ...])
 
+    @property
+    def texts(self) -> list[str]:
+        """All that the model reads, in its order."""
+        return [self.system, *(f"{turn.role}: {turn.text}" for turn in self.turns)]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChatAnswer:

@@ -28,7 +28,7 @@ def answer(request: ChatRequest, label: str) -> str | None:
     if not request.system.startswith(_PROMPT) or not request.turns:
         return None
     try:
-        asked: Mapping[str, Any] = json.loads(request.turns[-1].text)
+        asked = _objects(request.turns[-1].text)
         question = str(asked["question"])
         passages = [(int(one["number"]), str(one["text"])) for one in asked["passages"]]
         before = [str(turn["question"]) for turn in asked.get("turns", ())]
@@ -41,6 +41,17 @@ def answer(request: ChatRequest, label: str) -> str | None:
         return json.dumps({"answer": None, "citations": []})
     citation = {"passage": best.passage, "quote": best.sentence}
     return json.dumps({"answer": f"{label} {best.sentence}", "citations": [citation]}, ensure_ascii=False)
+
+
+def _objects(text: str) -> Mapping[str, Any]:
+    """The fields of the objects that stand in the text, one after the other."""
+    decoder, fields = json.JSONDecoder(), dict[str, Any]()
+    text = text.strip()
+    while text:
+        found, end = decoder.raw_decode(text)
+        fields |= found
+        text = text[end:].strip()
+    return fields
 
 
 def _best(question: str, passages: list[tuple[int, str]]) -> _Found | None:

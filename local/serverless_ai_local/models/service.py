@@ -14,6 +14,7 @@ from serverless_ai_local.models.compatible import KEY_VARIABLE, NAME_VARIABLE, U
 from serverless_ai_local.models.embedding import embed
 from serverless_ai_local.models.extractive import ExtractiveModel
 from serverless_ai_local.models.faults import FILTER, Faults
+from serverless_ai_local.models.prefixes import Prefixes
 
 KEPT_CALLS: Final = 1000
 KEPT_EMBEDDINGS: Final = 100_000
@@ -25,6 +26,7 @@ class ModelService:
 
     def __init__(self, model: Model) -> None:
         self.faults = Faults()
+        self.prefixes = Prefixes()
         self._model = model
         self._calls: deque[dict[str, Any]] = deque(maxlen=KEPT_CALLS)
         self._count = 0

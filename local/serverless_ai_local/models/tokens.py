@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 PIECE: Final = 6
@@ -13,6 +14,11 @@ _TOKEN: Final = re.compile(rf"\s*(?:\w{{1,{PIECE}}}|[^\w\s])")
 def count(text: str) -> int:
     """How many tokens a text has; none for an empty one or one of white space."""
     return sum(1 for _ in _TOKEN.finditer(text))
+
+
+def each(text: str) -> Iterator[str]:
+    """The tokens of a text."""
+    return (one[0] for one in _TOKEN.finditer(text))
 
 
 def cut(text: str, limit: int) -> tuple[str, bool]:

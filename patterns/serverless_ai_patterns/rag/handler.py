@@ -13,6 +13,11 @@ BATCH = 1
 """Messages in one invocation: what kills the function has no neighbours."""
 
 
+KEEPS_WHEN_ASKED = ("amazon.nova-", "anthropic.claude-")
+"""Models that take cache points: Bedrock User Guide, "Prompt caching", read 2026-11-27. Of Claude it is those
+since 3.5 Haiku; Bedrock refuses a call of an older one."""
+
+
 class IngestPlaces(NamedTuple):
     """Names and URLs of what was made, as `RagIngestConfig` has them; they may be a tool's tokens."""
 
@@ -51,8 +56,16 @@ def query_config(
     store: str,
     model_endpoint: str = "",
 ) -> RagQueryConfig:
-    """`model` is the id of the one that answers."""
+    """`model` is the id of the one that answers. Raises ValueError for one that takes no cache points, if
+    there are to be any.
+    """
     answers, endpoint = settings.answers, settings.endpoint
+    if answers.context_cache and not any(mark in model for mark in KEEPS_WHEN_ASKED):
+        raise ValueError(
+            f"Answers.context_cache must be False with the model {model!r}: a model of Bedrock with "
+            f"{' or '.join(KEEPS_WHEN_ASKED)} in its id can be asked to keep a context, and those of Azure "
+            "and Google Cloud keep it by themselves"
+        )
     return RagQueryConfig(
         indexes=indexes_text(list(indexes)),
         model=model,
@@ -63,6 +76,7 @@ def query_config(
         top_k=answers.top_k,
         search=answers.search,
         cached_s=answers.cached_minutes * 60,
+        context_cache=answers.context_cache,
         history_turns=settings.sessions.history_turns,
         session_ttl_s=settings.sessions.ttl_hours * 3600,
         caller_tokens_per_day=settings.budget.caller_tokens_per_day,

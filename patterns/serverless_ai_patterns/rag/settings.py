@@ -59,6 +59,10 @@ class Answers:
     """How long answers and the vectors of questions are kept, 0 to 10,080; a change of any document of the
     tenant ends it for answers. 0 = every question is asked anew."""
 
+    context_cache: bool = False
+    """AWS, with Claude or Nova: ask Bedrock to keep the passages of a prompt for five minutes, for prompts
+    that begin with the same ones. The models of Azure and Google Cloud do it by themselves."""
+
     def __post_init__(self) -> None:
         typed(self)
         require(self, "model", "a model alias or id", when=bool(self.model.strip()))

@@ -74,7 +74,10 @@ class BedrockChat:
 
     def _payload(self, prompt: Prompt) -> dict[str, Any]:
         payload: dict[str, Any] = {
-            "messages": [{"role": role, "content": [{"text": text}]} for role, text in prompt.messages],
+            "messages": [
+                {"role": one.role, "content": _blocks(prompt, number)}
+                for number, one in enumerate(prompt.messages)
+            ],
             "inferenceConfig": {"maxTokens": prompt.max_output_tokens},
         }
         if prompt.system:
@@ -82,6 +85,14 @@ class BedrockChat:
         if self._guardrail:
             payload["guardrailConfig"] = self._guardrail
         return payload
+
+
+def _blocks(prompt: Prompt, number: int) -> list[dict[str, Any]]:
+    """Of a message. What stands before a cache point is kept for five minutes, if it is long enough."""
+    blocks: list[dict[str, Any]] = [{"text": text} for text in prompt.blocks(number)]
+    if prompt.keep_context and len(blocks) > 1:
+        blocks.insert(1, {"cachePoint": {"type": "default"}})
+    return blocks
 
 
 def _text(block: Mapping[str, Any]) -> str:
@@ -97,4 +108,6 @@ def _answer(text: str, stop_reason: object, usage: Mapping[str, Any]) -> Answer:
     if not isinstance(stop_reason, str):
         raise TypeError("there is no stop reason")
     reason = _STOP_REASONS.get(stop_reason, stop_reason)
-    return Answer(text, reason, int(usage["inputTokens"]), int(usage["outputTokens"]))
+    # `inputTokens` are those that were neither read out of the cache nor written into it.
+    read, written = int(usage.get("cacheReadInputTokens", 0)), int(usage.get("cacheWriteInputTokens", 0))
+    return Answer(text, reason, int(usage["inputTokens"]) + read + written, int(usage["outputTokens"]), read)

@@ -72,7 +72,10 @@ class FoundryChat:
         return read(self._service, _OPERATION, stream.chunks, _answer)
 
     def _payload(self, prompt: Prompt) -> dict[str, Any]:
-        messages = [{"role": role, "content": text} for role, text in prompt.messages]
+        messages: list[dict[str, Any]] = [
+            {"role": one.role, "content": _content(prompt.blocks(number))}
+            for number, one in enumerate(prompt.messages)
+        ]
         if prompt.system:
             messages.insert(0, {"role": "system", "content": prompt.system})
         # `max_tokens` is deprecated, and reasoning models refuse it.
@@ -81,6 +84,13 @@ class FoundryChat:
             "messages": messages,
             "max_completion_tokens": prompt.max_output_tokens,
         }
+
+
+def _content(texts: tuple[str, ...]) -> str | list[dict[str, str]]:
+    """Of a message: a text, or a part for each of several."""
+    if len(texts) == 1:
+        return texts[0]
+    return [{"type": "text", "text": text} for text in texts]
 
 
 def _filtered(error: Refused, prompt: Prompt) -> Answer:
@@ -93,8 +103,7 @@ def _filtered(error: Refused, prompt: Prompt) -> Answer:
         raise error
     from serverless_ai_runtime.core.context import estimate_tokens
 
-    texts = [prompt.system, *(text for _, text in prompt.messages)]
-    return Answer("", CONTENT_FILTERED, sum(map(estimate_tokens, texts)), 0)
+    return Answer("", CONTENT_FILTERED, sum(map(estimate_tokens, prompt.texts)), 0)
 
 
 def _answer(text: object, stop_reason: object, usage: Mapping[str, Any]) -> Answer:
@@ -104,4 +113,6 @@ def _answer(text: object, stop_reason: object, usage: Mapping[str, Any]) -> Answ
     if text is not None and not isinstance(text, str):  # None: filtered, or a call of a tool
         raise TypeError("the content is not text")
     reason = _STOP_REASONS.get(stop_reason, stop_reason)
-    return Answer(text or "", reason, int(usage["prompt_tokens"]), int(usage["completion_tokens"]))
+    details: Mapping[str, Any] = usage.get("prompt_tokens_details") or {}
+    cached = int(details.get("cached_tokens") or 0)
+    return Answer(text or "", reason, int(usage["prompt_tokens"]), int(usage["completion_tokens"]), cached)

@@ -83,7 +83,10 @@ class VertexChat:
 
     def _payload(self, prompt: Prompt) -> dict[str, Any]:
         payload: dict[str, Any] = {
-            "contents": [{"role": _ROLES[role], "parts": [{"text": text}]} for role, text in prompt.messages],
+            "contents": [
+                {"role": _ROLES[one.role], "parts": [{"text": text} for text in prompt.blocks(number)]}
+                for number, one in enumerate(prompt.messages)
+            ],
             "generationConfig": {"maxOutputTokens": prompt.max_output_tokens},
         }
         if prompt.system:
@@ -132,7 +135,8 @@ class Reading:
             raise ValueError("the answer is not complete")
         stop_reason = self._stop_reason or CONTENT_FILTERED
         output = _count(self._usage, "candidatesTokenCount") + _count(self._usage, "thoughtsTokenCount")
-        return Answer("".join(self._texts), stop_reason, self._input_tokens(), output)
+        cached = _count(self._usage, "cachedContentTokenCount")
+        return Answer("".join(self._texts), stop_reason, self._input_tokens(), output, cached)
 
     def _stopped(self, reason: object) -> None:
         if not isinstance(reason, str):
@@ -144,8 +148,7 @@ class Reading:
         if self._blocked and "promptTokenCount" not in self._usage:
             from serverless_ai_runtime.core.context import estimate_tokens
 
-            texts = (self._prompt.system, *(text for _, text in self._prompt.messages))
-            return sum(map(estimate_tokens, texts))
+            return sum(map(estimate_tokens, self._prompt.texts))
         if "promptTokenCount" not in self._usage:
             raise LookupError("the prompt's tokens are not counted")
         return _count(self._usage, "promptTokenCount")

@@ -74,6 +74,7 @@ class Endpoint:
             model=around.model.name,
             input_tokens=found.input_tokens,
             output_tokens=found.output_tokens,
+            cached_input_tokens=found.cached_input_tokens,
         )
         journal.content(question=asked.question, answer=found.answer)
         if around.sessions and session:
@@ -112,8 +113,7 @@ class Endpoint:
 
         if self._around.budget is None:
             return call()
-        texts = (prompt.system, *(one.text for one in prompt.messages))
-        most = sum(map(estimate_tokens, texts)) + prompt.max_output_tokens
+        most = sum(map(estimate_tokens, prompt.texts)) + prompt.max_output_tokens
         return self._around.budget.charge(caller, most, call, deadline, journal)
 
 
@@ -132,7 +132,11 @@ def _answer(found: Answered, session_id: str | None) -> dict[str, Any]:
     return {
         "answer": found.answer,
         "citations": [_citation(one) for one in found.citations],
-        "usage": {"input_tokens": found.input_tokens, "output_tokens": found.output_tokens},
+        "usage": {
+            "input_tokens": found.input_tokens,
+            "output_tokens": found.output_tokens,
+            "cached_input_tokens": found.cached_input_tokens,
+        },
         "cache": found.cache,
         "session_id": session_id,
     }

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from serverless_ai_local.aws import event_stream
 from serverless_ai_local.aws.api import ApiError, Call, Operations
-from serverless_ai_local.aws.bedrock import invoke
+from serverless_ai_local.aws.bedrock import cache_points, invoke
 from serverless_ai_local.aws.bedrock.chats import (
     INTERVENED,
     STOPS,
@@ -22,7 +22,6 @@ from serverless_ai_local.aws.bedrock.chats import (
     chat_request,
     guardrail_wish,
 )
-from serverless_ai_local.aws.bedrock.chats import usage as usage_of
 from serverless_ai_local.aws.bedrock.guardrails import Guardrails
 from serverless_ai_local.aws.bedrock.model_ids import target
 from serverless_ai_local.aws.calls import reply
@@ -57,7 +56,7 @@ class BedrockRuntime:
         content: dict[str, Any] = {
             "output": {"message": {"role": "assistant", "content": [{"text": answer.text}]}},
             "stopReason": stop,
-            "usage": usage_of(answer),
+            "usage": self._usage(call, answer),
             "metrics": {"latencyMs": _ms(started)},
         }
         if trace:
@@ -67,7 +66,10 @@ class BedrockRuntime:
     def _converse_stream(self, call: Call) -> Response:
         started = time.monotonic()
         answer, stop, trace = self._answer(call)
-        metadata: dict[str, Any] = {"usage": usage_of(answer), "metrics": {"latencyMs": _ms(started)}}
+        metadata: dict[str, Any] = {
+            "usage": self._usage(call, answer),
+            "metrics": {"latencyMs": _ms(started)},
+        }
         if trace:
             metadata["trace"] = {"guardrail": trace}
         return Response(_stream(answer.text, stop, metadata), content_type=event_stream.CONTENT_TYPE)
@@ -104,12 +106,17 @@ class BedrockRuntime:
     def _answer(self, call: Call) -> tuple[ChatAnswer, str, dict[str, Any] | None]:
         """The answer, its stop reason, and what the guardrail found if a trace was asked for."""
         model_id, body = _model_id(call), _body(call)
-        target(model_id, call.region, call.account)
+        base = target(model_id, call.region, call.account).base_id
         request, wish = chat_request(model_id, body), guardrail_wish(body)
+        cache_points.check(base, body)
         if wish is None:
             answer = ask(self._models, request)
             return answer, STOPS[answer.stop], None
         return self._guarded(request, wish)
+
+    def _usage(self, call: Call, answer: ChatAnswer) -> dict[str, int]:
+        base = target(_model_id(call), call.region, call.account).base_id
+        return cache_points.usage(self._models.prefixes, base, _body(call), answer)
 
     def _guarded(
         self, request: ChatRequest, wish: GuardrailWish
