@@ -186,6 +186,29 @@ def test_500_documents_of_which_one_in_a_hundred_changes_embed_only_what_changed
     assert count // every <= rag.embedded() - rag_embedded <= count // every + questions
 
 
+@pytest.mark.row("rag-19")
+def test_what_the_models_provider_has_kept_of_a_prompt_is_told(rag: RagWorld) -> None:
+    count = 16
+    for number in range(count):
+        # Signs are a token each: so few passages are as long as the strictest provider wants them.
+        rag.upload(f"masts/{number}.txt", f"Mast {number} is made of oak. {'=' * 330}".encode())
+    eventually(lambda: len(texts(rag, "mast made of oak")) == count, within=60, what="all masts")
+
+    def usage(question: str) -> dict[str, int]:
+        reply = rag.post("/ask", {"question": question, "top_k": 20})
+        assert "oak" in reply.body["answer"]
+        return reply.body["usage"]
+
+    assert usage("What is the mast made of?")["cached_input_tokens"] == 0
+    again = usage("Of what is the mast made?")
+    assert 4000 < again["cached_input_tokens"] < again["input_tokens"]
+    assert usage("Of what is the mast made?") == {
+        "input_tokens": 0,
+        "output_tokens": 0,
+        "cached_input_tokens": 0,
+    }
+
+
 @pytest.mark.row("rag-17", "rag-18")
 def test_a_question_that_comes_again_is_answered_from_the_cache_until_a_document_changes(
     rag: RagWorld,

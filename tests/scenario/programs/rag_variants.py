@@ -35,12 +35,16 @@ def stores_of(cloud: str) -> dict[str, VectorStore]:
 
 
 def rag_variants(cloud: str, issuer: str, chosen: str = "") -> dict[str, RagSettings]:
-    """Name -> settings: `main` as it comes, but with small chunks, and one for each store of `cloud`.
+    """Name -> settings: `main` as it comes, but with small chunks and a context cache wherever it has to be
+    asked for, and one for each store of `cloud`.
 
     That one is named as the store; its callers have tokens of `issuer` with a tenant and groups. `chosen`:
     only these, apart by commas.
     """
-    variants = {"main": RagSettings(ingestion=INGESTION, endpoint=Endpoint(throttle=THROTTLE))}
+    answers = Answers(context_cache=cloud == "aws")
+    variants = {
+        "main": RagSettings(ingestion=INGESTION, answers=answers, endpoint=Endpoint(throttle=THROTTLE))
+    }
     for name, store in stores_of(cloud).items():
         search = "hybrid" if has_keywords(store) else "vector"
         variants[name] = RagSettings(
