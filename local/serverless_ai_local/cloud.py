@@ -42,6 +42,7 @@ from serverless_ai_local.issuer import Issuer
 from serverless_ai_local.models.service import ModelService, from_environment
 from serverless_ai_local.plain import is_mapping
 from serverless_ai_local.postgres import Postgres
+from serverless_ai_local.write_faults import WriteFaults
 
 INVOKE: Final = "lambda:InvokeFunction"
 
@@ -82,6 +83,7 @@ class Cloud:
         )
         self._google = Google(url, models, self._ledger, self._postgres)
         self._azure = Azure(url, models, self._ledger, retry_s=retry_seconds())
+        self._write_faults = WriteFaults(self._processes)
         self._admin = Admin(
             self._routes(),
             Issuer(url).routes(),
@@ -90,12 +92,14 @@ class Cloud:
             self._azure.routes(),
             self._events.routes(),
             self._aurora.routes(),
+            self._write_faults.routes(),
         )
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if str(environ["PATH_INFO"]).startswith(PREFIX):
             return self._admin(environ)(environ, start_response)
         request = sent(environ)
+        self._write_faults(request)
         if Google.addressed(request.path):
             answer = self._google(request)
         elif Azure.addressed(request.path):
@@ -122,6 +126,10 @@ class Cloud:
         self._events.stop()
         self._aurora.stop()
         self._postgres.stop()
+
+    def _processes(self) -> dict[int, str]:
+        """Of functions: process -> name."""
+        return self._events.processes() | self._azure.processes() | self._google.processes()
 
     def _context(self, region: str, stack: str) -> Context:
         return Context(

@@ -256,3 +256,16 @@ def test_a_queue_is_emptied_of_what_is_in_flight_too_and_as_often_as_one_likes(c
     assert cloud.received(url) == []
     with pytest.raises(LookupError, match="there is no queue nobody"):
         empty(AdminCall(path={"name": "nobody"}, query={}, body=None))
+
+
+def test_what_readers_were_given_can_be_received_again_at_once(cloud: LocalCloud) -> None:
+    url, _ = cloud.queue()
+    name, back = url.rsplit("/", 1)[-1], cloud.events.routes()["POST", "queues/{name}/messages/return"]
+    for body in "ab":
+        cloud.client("sqs").send_message(QueueUrl=url, MessageBody=body)
+    receive(cloud, url, MaxNumberOfMessages=10, VisibilityTimeout=600)
+    assert cloud.received(url) == []
+    assert back(AdminCall(path={"name": name}, query={}, body=None)) == {"messages": 2}
+    assert len(cloud.received(url)) == 2
+    with pytest.raises(LookupError, match="there is no queue nobody"):
+        back(AdminCall(path={"name": "nobody"}, query={}, body=None))

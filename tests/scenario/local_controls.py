@@ -26,6 +26,17 @@ class LocalControls:
     def model_fault(self, kind: str, *, times: int = 1, seconds: float = 0.0) -> None:
         self.cloud.admin("POST", "model/faults", {"kind": kind, "times": times, "seconds": seconds})
 
+    def die_at_write(self, number: int, function: str) -> None:
+        """Kill functions whose name has this in it at the n-th write from now on, which is not done."""
+        self.cloud.admin("POST", "writes/fault", {"at": number, "function": function})
+
+    def died(self) -> bool:
+        """Whether it has come to that."""
+        return self.cloud.admin("GET", "writes/fault")["struck"]
+
+    def live(self) -> None:
+        self.cloud.admin("DELETE", "writes/fault")
+
     def model_calls(self) -> list[dict[str, Any]]:
         return self.cloud.admin("GET", "model/calls")["calls"]
 

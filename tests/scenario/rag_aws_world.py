@@ -93,6 +93,10 @@ class RagAwsWorld(LocalControls):
         return [event["message"] for page in pages for event in page["events"]]
 
     # -- between tests ---------------------------------------------------------------------------
+    def deliver_again(self, variant: str = "main") -> None:
+        queue = self.outputs[f"{variant}_queue"].rsplit("/", 1)[-1]
+        self.cloud.admin("POST", f"queues/{queue}/messages/return")
+
     def reset(self) -> None:
         self.cloud.admin("DELETE", "model/faults")
         s3 = self._client("s3")

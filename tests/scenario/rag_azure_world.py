@@ -70,6 +70,9 @@ class RagAzureWorld(AzureStorage, LocalControls):
         lines = self.cloud.admin("GET", f"azure/workspaces/{workspace}/lines")["lines"]
         return [line["message"] for line in lines if line["category"] == "Function"]
 
+    def deliver_again(self, variant: str = "main") -> None:
+        """The local cloud does so within seconds."""
+
     # -- between tests ---------------------------------------------------------------------------
     def reset(self) -> None:
         self.cloud.admin("DELETE", "model/faults")

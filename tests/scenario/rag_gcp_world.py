@@ -89,6 +89,9 @@ class RagGcpWorld(LocalControls, GoogleRest):
             for one in self.cloud.admin("GET", f"gcp/functions/{name}/logs")["entries"]
         ]
 
+    def deliver_again(self, variant: str = "main") -> None:
+        """The local cloud does so within seconds."""
+
     # -- between tests ---------------------------------------------------------------------------
     def reset(self) -> None:
         self.cloud.admin("DELETE", "model/faults")

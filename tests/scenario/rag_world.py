@@ -62,6 +62,23 @@ class RagWorld(Protocol):
         """Log lines of both functions."""
         ...
 
+    # -- death ------------------------------------------------------------------------------------
+    def die_at_write(self, number: int, function: str) -> None:
+        """Kill functions whose name has this in it at the n-th write from now on, which is not done."""
+        ...
+
+    def died(self) -> bool:
+        """Whether it has come to that."""
+        ...
+
+    def live(self) -> None:
+        """Nobody dies any more."""
+        ...
+
+    def deliver_again(self, variant: str = "main") -> None:
+        """What a function that died had taken is delivered again now, where that would take minutes."""
+        ...
+
     # -- the models -------------------------------------------------------------------------------
     def model_fault(self, kind: str, *, times: int = 1, seconds: float = 0.0) -> None:
         """Make the next calls of the model that answers fail: throttle, unavailable, slow, filter, down."""

@@ -186,6 +186,57 @@ def test_500_documents_of_which_one_in_a_hundred_changes_embed_only_what_changed
     assert count // every <= rag.embedded() - rag_embedded <= count // every + questions
 
 
+class Voyage:
+    """A document of several chunks, each of which says of which version it is."""
+
+    def __init__(self, rag: RagWorld) -> None:
+        self._rag, self.version = rag, 0
+        self._upload()
+        self.becomes_new()
+
+    def changes(self) -> None:
+        self.version += 1
+        self._upload()
+
+    def is_new(self) -> bool:
+        """Whether readers see the new version; it is the old or the new one, whole, that they see."""
+        found = frozenset(one.rsplit("\n", 1)[-1] for one in texts(self._rag, "What does the log say?"))
+        assert found in (self._lines(self.version), self._lines(self.version - 1)), found
+        return found == self._lines(self.version)
+
+    def becomes_new(self) -> None:
+        eventually(self.is_new, within=60, every=0.2, what=f"version {self.version}")
+
+    def _upload(self) -> None:
+        pages = [f"# Day {number}\n\n{line}" for number, line in enumerate(sorted(self._lines(self.version)))]
+        self._rag.upload("voyage/log.md", "\n\n".join(pages).encode())
+
+    @staticmethod
+    def _lines(version: int) -> frozenset[str]:
+        """None before the first one."""
+        days = range(4 if version >= 0 else 0)
+        return frozenset(f"The log of voyage {version} says: wind {version * 7 + day}." for day in days)
+
+
+def test_a_function_that_dies_at_any_write_leaves_the_old_or_the_new_and_the_next_delivery_completes_it(
+    rag: RagWorld,
+) -> None:
+    voyage, deaths, died = Voyage(rag), 0, True
+    while died:
+        rag.die_at_write(deaths + 1, "ingest")
+        voyage.changes()
+        eventually(lambda: rag.died() or voyage.is_new(), within=60, every=0.2, what="a death or the end")
+        voyage.is_new()
+        died = rag.died()
+        rag.live()
+        if died:
+            deaths += 1
+            rag.deliver_again()
+        voyage.becomes_new()
+    assert deaths >= 5, "noted, stored, switched, told, removed: each is a write"
+    assert not rag.dead_letters()
+
+
 @pytest.mark.row("rag-19")
 def test_what_the_models_provider_has_kept_of_a_prompt_is_told(rag: RagWorld) -> None:
     count = 16

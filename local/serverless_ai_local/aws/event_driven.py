@@ -100,9 +100,14 @@ class EventDriven:
             **self._object_events.routes(),
             ("POST", "events/duplicate"): self._duplicate,
             ("DELETE", "queues/{name}/messages"): queues.emptied,
+            ("POST", "queues/{name}/messages/return"): queues.returned,
             ("POST", "schedules/{group}/{name}/fire"): self._fire,
             ("GET", "functions/environments"): self._environments,
         }
+
+    def processes(self) -> dict[int, str]:
+        """Of functions: process -> name."""
+        return {one.pid: one.deployed.name for one in self.functions.environments()}
 
     def start(self) -> None:
         """Let the clock and the alarms tick, and the queues be read."""

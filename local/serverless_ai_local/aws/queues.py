@@ -165,14 +165,32 @@ def _not_available(visibility_timeout: int) -> SQSException:
     )
 
 
-def emptied(call: AdminCall) -> dict[str, int]:
-    """Admin: forget all messages of the queues of this name, as often as one likes (SQS: every 60 s)."""
-    name, gone = call.path["name"], 0
+def _named(call: AdminCall) -> list[Queue]:
+    """Queues of the name in the path, of any region."""
+    name = call.path["name"]
     found = [one for backend in sqs_backends[ACCOUNT].values() for one in backend.queues.values()]
     named = [queue for queue in found if queue.name == name]
     if not named:
         raise LookupError(f"there is no queue {name}")
-    for queue in named:
+    return named
+
+
+def returned(call: AdminCall) -> dict[str, int]:
+    """Admin: messages that were given to a reader can be received again at once, whenever they would be."""
+    back = 0
+    for queue in _named(call):
+        with lock(queue):
+            hidden = [one for one in stored(queue) if one.visible_at >= unix_time_millis()]
+            for message in hidden:
+                message.visible_at = 0.0
+            back += len(hidden)
+    return {"messages": back}
+
+
+def emptied(call: AdminCall) -> dict[str, int]:
+    """Admin: forget all messages of the queues of this name, as often as one likes (SQS: every 60 s)."""
+    gone = 0
+    for queue in _named(call):
         with lock(queue):
             gone += len(stored(queue))
             stored(queue).clear()

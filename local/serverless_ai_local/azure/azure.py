@@ -123,6 +123,10 @@ class Azure:
         self._triggers.stop()
         self._host.close()
 
+    def processes(self) -> dict[int, str]:
+        """Of functions: process -> name."""
+        return {pid: app.name for app, running in self._host.all() for pid in running.pids}
+
     def routes(self) -> AdminRoutes:
         """What can be asked of Azure itself, as part of the admin API."""
         return {

@@ -136,6 +136,10 @@ class Google:
         self._alloydb.stop()
         self._fleet.stop()
 
+    def processes(self) -> dict[int, str]:
+        """Of functions: process -> name."""
+        return {one["pid"]: one["function"] for one in self._fleet.running()}
+
     def routes(self) -> AdminRoutes:
         """What can be asked of this half under /_local/."""
         return {
