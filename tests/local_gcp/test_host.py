@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from google_local import HERE, Answer, Local, function_inputs, zipped
@@ -255,3 +257,31 @@ def test_what_cannot_run_is_refused_when_deployed(local: Local) -> None:
     }
     assert "storage.objects.get" in local.refused(types.FUNCTION, **poor)
     assert REGION in local.make(types.FUNCTION, **good)["id"]
+
+
+PIECES = """
+import os, time
+def go(request):
+    def pieces():
+        yield "first "
+        while not os.path.exists("SIGN"):
+            time.sleep(0.01)
+        yield "second"
+    return pieces(), 200, {"content-type": "text/event-stream"}
+"""
+
+
+def test_what_a_function_writes_piece_by_piece_is_passed_on_as_it_comes(local: Local, tmp_path: Path) -> None:
+    sign = tmp_path / "sign"
+    fn = local.function(PIECES.replace("SIGN", str(sign)), maxInstanceCount=1)
+    parts = urlsplit(fn["url"])
+    bearer = {"authorization": f"Bearer {local.id_token('ada@example.com', fn['url'])}"}
+    connection = http.client.HTTPConnection(parts.netloc, timeout=20)
+    connection.request("POST", parts.path, headers=bearer)
+    response = connection.getresponse()
+    assert response.headers["content-type"] == "text/event-stream"
+    assert response.read1() == b"first ", "before the function knows the rest"
+    sign.touch()
+    assert response.read() == b"second"
+    connection.close()
+    assert local.ask(fn["url"]).status == 200, "its place is free again"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -124,6 +124,15 @@ class FakeModel:
         if isinstance(answer, Exception):
             raise answer
         return answer if isinstance(answer, Answer) else answer(prompt, deadline)
+
+    def stream(self, prompt: Prompt, deadline: Deadline) -> Iterator[str | Answer]:
+        return pieces_of(self.answer(prompt, deadline))
+
+
+def pieces_of(answer: Answer, size: int = 7) -> Iterator[str | Answer]:
+    """An answer as a model streams it."""
+    yield from (answer.text[start : start + size] for start in range(0, len(answer.text), size))
+    yield answer
 
 
 def said(text: str, stop_reason: str = END, tokens: tuple[int, int] = (10, 5)) -> Answer:

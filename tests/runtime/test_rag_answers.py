@@ -59,7 +59,10 @@ class World:
 
     def ask(self, question: str, access: Access = ANYONE, **more: Any) -> Answered:
         asked = Question(question, access, **{"top_k": self._top_k, **more})
-        return self.answering.answer(asked, self.model.answer, self.clock.deadline(60))
+        return self.answering.answer(asked, self._ask_model, self.clock.deadline(60))
+
+    def _ask_model(self, prompt: Prompt, deadline: Deadline, hear: object) -> Answer:
+        return self.model.answer(prompt, deadline)
 
 
 # -- retrieval ------------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ QUERY = RagQueryConfig(
     top_k=3,
     search="vector",
     cached_s=60,
+    context_cache=False,
     history_turns=3,
     session_ttl_s=60,
     caller_tokens_per_day=0,

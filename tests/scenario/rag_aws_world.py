@@ -31,6 +31,7 @@ class RagAwsWorld(LocalControls):
     outputs: Mapping[str, str]
     stores: tuple[str, ...]
     default_store: str = "s3_vectors"
+    streams: bool = False
     _clients: dict[str, Any] = field(default_factory=dict)
     _caller: Credentials | None = None
 

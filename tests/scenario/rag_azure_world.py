@@ -29,6 +29,7 @@ class RagAzureWorld(AzureStorage, LocalControls):
     outputs: Mapping[str, str]
     stores: tuple[str, ...]
     default_store: str = "cosmos"
+    streams: bool = False
 
     # -- documents --------------------------------------------------------------------------------
     def upload(self, key: str, body: bytes, *, variant: str = "main", tags: Sequence[str] = ()) -> None:

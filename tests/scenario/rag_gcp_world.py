@@ -30,6 +30,7 @@ class RagGcpWorld(LocalControls, GoogleRest):
     outputs: Mapping[str, str]
     stores: tuple[str, ...]
     default_store: str = "firestore"
+    streams: bool = True
 
     # -- documents --------------------------------------------------------------------------------
     def upload(self, key: str, body: bytes, *, variant: str = "main", tags: Sequence[str] = ()) -> None:

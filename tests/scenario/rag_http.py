@@ -21,7 +21,7 @@ def token(cloud: RunningCloud, tenant: str, groups: Sequence[str]) -> str:
 
 
 def post_json(url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-    """The answer; what a gateway says in HTML has no body here."""
+    """The answer; the body of what is no JSON (events, a gateway's HTML) is `{"text"}`."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=40)
     started = time.monotonic()
@@ -33,7 +33,7 @@ def post_json(url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         connection.close()
     return Reply(
         status=response.status,
-        body=json.loads(text) if text.startswith(b"{") else {},
+        body=json.loads(text) if text.startswith(b"{") else {"text": text.decode()},
         headers={name.lower(): value for name, value in response.getheaders()},
         seconds=time.monotonic() - started,
     )

@@ -20,6 +20,8 @@ class RagWorld(Protocol):
     """Variant of the cloud's default store."""
     stores: tuple[str, ...]
     """Variants of all stores, the default's first."""
+    streams: bool
+    """Whether answers can come as they are written."""
 
     # -- documents --------------------------------------------------------------------------------
     def upload(self, key: str, body: bytes, *, variant: str = "main", tags: Sequence[str] = ()) -> None:

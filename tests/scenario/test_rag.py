@@ -237,6 +237,30 @@ def test_a_function_that_dies_at_any_write_leaves_the_old_or_the_new_and_the_nex
     assert not rag.dead_letters()
 
 
+def test_an_answer_comes_as_it_is_written_where_the_clouds_python_can_and_is_refused_elsewhere(
+    rag: RagWorld,
+) -> None:
+    rag.upload("harbour/handbook.md", HANDBOOK)
+    whole = answered(rag, FERRY, "seven in the morning")
+    reply = rag.post("/ask", {"question": f"{FERRY} Please!", "stream": True})
+    if not rag.streams:
+        assert (reply.status, reply.body["error"]["field"]) == (400, "stream")
+        return
+    texts = [event.split("\n") for event in reply.body["text"].removesuffix("\n\n").split("\n\n")]
+    events = [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in texts]
+    assert [events[0][0], events[-1][0]] == ["citations", "done"]
+    pieces = [data["text"] for name, data in events[1:-1] if name == "answer"]
+    assert len(pieces) > 1
+    done = events[-1][1]
+    assert "".join(pieces) == done["answer"] == whole["answer"]
+    assert done["citations"] == events[0][1]
+    assert [one["quote"] for one in done["citations"]] == [one["quote"] for one in whole["citations"]]
+    assert done["cache"] == "none"
+    assert done["usage"]["output_tokens"] > 0
+    again = rag.post("/ask", {"question": f"{FERRY} Please!"}).body
+    assert (again["cache"], again["answer"]) == ("answer", whole["answer"])
+
+
 @pytest.mark.row("rag-19")
 def test_what_the_models_provider_has_kept_of_a_prompt_is_told(rag: RagWorld) -> None:
     count = 16

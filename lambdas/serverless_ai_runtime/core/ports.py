@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 # Why the model stopped, in neutral words; every adapter translates its cloud's own.
@@ -151,6 +151,10 @@ class ChatModel(Protocol):
 
     def answer(self, prompt: Prompt, deadline: Deadline) -> Answer:
         """One answer. Retries inside; raises `ServiceError` when it cannot within `deadline`."""
+        ...
+
+    def stream(self, prompt: Prompt, deadline: Deadline) -> Iterator[str | Answer]:
+        """Pieces of the text as the model writes them, then the whole answer. Raises as `answer`."""
         ...
 
 

@@ -9,7 +9,8 @@ event there itself, with its reason, when the last delivery fails; only if it ca
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Final, cast
 
 from serverless_ai_runtime import config, wiring
@@ -132,7 +133,9 @@ class QueryFunction:
     def __init__(self, app: QueryApp, edge: GcpEdgeConfig, project: str) -> None:
         self._app, self._edge, self._project = app, edge, project
         self._limit = RateLimit(edge.requests_per_second, edge.burst) if edge.requests_per_second else None
-        self._routes = app.core.routes()
+        from serverless_ai_runtime.core.rag.endpoint import ASK  # of this function's zip only
+
+        self._routes = {**app.core.routes(), ASK: app.core.ask_or_stream}
 
     def handle(self, request: Request) -> Response:
         """Answer a request."""
@@ -141,12 +144,15 @@ class QueryFunction:
         request_id = telemetry.world.token()
         journal = telemetry.begin(request_id=request_id, **{TRACE: trace(request.headers, self._project)})
         reply = self._reply(request, deadline, journal)
+        if not isinstance(reply, Reply):
+            headers = {"content-type": "text/event-stream", "cache-control": "no-store"}
+            return Response(_to_the_end(reply, journal), 200, {**headers, "x-request-id": request_id})
         journal.note(status=reply.status)
         journal.end("request", failed=reply.status >= 500)
         headers = {"content-type": "application/json", "x-request-id": request_id, **reply.headers}
         return Response(json.dumps(reply.body), reply.status, headers)
 
-    def _reply(self, request: Request, deadline: Deadline, journal: Invocation) -> Reply:
+    def _reply(self, request: Request, deadline: Deadline, journal: Invocation) -> Reply | Iterator[str]:
         route = self._routes.get(request.path)
         if route is None:
             allowed = ", ".join(f"{METHOD} {path}" for path in self._routes)
@@ -161,6 +167,16 @@ class QueryFunction:
             journal.note(error=error.code)
             return failure(error)
         return route(request.body, Caller(who.id, who.claims), deadline, journal)
+
+
+def _to_the_end(events: Iterator[str], journal: Invocation) -> Iterator[str]:
+    """Events of an answer, whose invocation ends with them, or when nobody reads them any more."""
+    with closing(cast("Generator[str]", events)):
+        try:
+            yield from events
+        finally:
+            journal.note(status=200)
+            journal.end("request")
 
 
 def rag_query(env: Mapping[str, str] | None = None) -> QueryFunction:

@@ -38,9 +38,9 @@ def answer(request: ChatRequest, label: str) -> str | None:
     if best is None and before:
         best = _best(f"{before[-1]} {question}", passages)
     if best is None:
-        return json.dumps({"answer": None, "citations": []})
+        return json.dumps({"citations": [], "answer": None})
     citation = {"passage": best.passage, "quote": best.sentence}
-    return json.dumps({"answer": f"{label} {best.sentence}", "citations": [citation]}, ensure_ascii=False)
+    return json.dumps({"citations": [citation], "answer": f"{label} {best.sentence}"}, ensure_ascii=False)
 
 
 def _objects(text: str) -> Mapping[str, Any]:

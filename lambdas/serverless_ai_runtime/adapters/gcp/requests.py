@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from serverless_ai_runtime.core.replies import Rejection
@@ -21,7 +21,8 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    body: str
+    body: str | Iterator[str]
+    """Whole, or as it comes."""
     status: int
     headers: dict[str, str]
 

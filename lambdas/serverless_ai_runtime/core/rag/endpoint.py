@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from serverless_ai_runtime.core.context import Turn, estimate_tokens
 from serverless_ai_runtime.core.ports import Answer, ChatModel, Deadline, Journal, Prompt
-from serverless_ai_runtime.core.rag.answering import Answered, Answering, Citation, Question
+from serverless_ai_runtime.core.rag.answering import Answered, Answering, Citation, Hear, Question
 from serverless_ai_runtime.core.rag.callers import Claims, access_of
 from serverless_ai_runtime.core.rag.requests import FIELDS, SEARCH_FIELDS, parse
 from serverless_ai_runtime.core.rag.retrieval import Passage, Retrieval
@@ -18,6 +18,7 @@ from serverless_ai_runtime.core.requests import Caller, InvalidRequest
 
 if TYPE_CHECKING:
     from serverless_ai_runtime.core.budget import Budget
+    from serverless_ai_runtime.core.rag.streaming import Telling
     from serverless_ai_runtime.core.sessions import Session, Sessions
 
 ASK, SEARCH = "/ask", "/search"
@@ -56,26 +57,43 @@ class Endpoint:
     def ask(self, body: bytes, caller: Caller, deadline: Deadline, journal: Journal) -> Reply:
         return _replied(partial(self._ask, body, caller, deadline, journal), journal)
 
+    def ask_or_stream(
+        self, body: bytes, caller: Caller, deadline: Deadline, journal: Journal
+    ) -> Reply | Iterator[str]:
+        """As `ask`; events (see `streaming`) where the body asks for them and the question is admitted."""
+        from serverless_ai_runtime.core.rag.streaming import Send, Telling, begin  # rarely needed
+
+        def work(send: Send) -> Reply:
+            telling = Telling(send, _citation)
+            return _replied(partial(self._ask, body, caller, deadline, journal, telling), journal)
+
+        return begin(work) if _streams(body) else self.ask(body, caller, deadline, journal)
+
     def search(self, body: bytes, caller: Caller, deadline: Deadline, journal: Journal) -> Reply:
         return _replied(partial(self._search, body, caller, deadline, journal), journal)
 
-    def _ask(self, body: bytes, caller: Caller, deadline: Deadline, journal: Journal) -> dict[str, Any]:
+    def _ask(
+        self,
+        body: bytes,
+        caller: Caller,
+        deadline: Deadline,
+        journal: Journal,
+        telling: Telling | None = None,
+    ) -> dict[str, Any]:
         around = self._around
         asked = parse(body, FIELDS, around.top_k)
+        if asked.stream and telling is None:
+            raise InvalidRequest("stream", "stream must be left out: this endpoint gives answers as a whole")
         access = access_of(caller, around.claims)
         session = self._open(asked.session_id, caller, deadline)
         turns = session.turns if session else ()
         question = Question(asked.question, access, asked.documents, asked.top_k, turns)
         answering = self._reader(deadline).answering
-        found = answering.answer(question, partial(self._model, caller.id, journal), deadline)
-        journal.note(
-            cache=found.cache,
-            citations=len(found.citations),
-            model=around.model.name,
-            input_tokens=found.input_tokens,
-            output_tokens=found.output_tokens,
-            cached_input_tokens=found.cached_input_tokens,
-        )
+        listen = telling.reader if telling else None
+        found = answering.answer(question, partial(self._model, caller.id, journal), deadline, listen)
+        if telling:
+            telling.whole(found)
+        _note(found, around.model.name, journal)
         journal.content(question=asked.question, answer=found.answer)
         if around.sessions and session:
             around.sessions.remember(session, Turn(asked.question, found.answer), deadline, journal)
@@ -101,13 +119,16 @@ class Endpoint:
             raise InvalidRequest("session_id", "session_id must be left out: this endpoint keeps no sessions")
         return None
 
-    def _model(self, caller: str, journal: Journal, prompt: Prompt, deadline: Deadline) -> Answer:
+    def _model(
+        self, caller: str, journal: Journal, prompt: Prompt, deadline: Deadline, hear: Hear | None
+    ) -> Answer:
         """Ask the model, within the budgets."""
 
         def call() -> Answer:
             before = deadline.remaining()
+            kept = deadline.minus(min(KEPT_S, KEPT_SHARE * before))
             try:
-                return self._around.model.answer(prompt, deadline.minus(min(KEPT_S, KEPT_SHARE * before)))
+                return _heard(self._around.model, prompt, kept, hear)
             finally:
                 journal.note(model_ms=round((before - deadline.remaining()) * 1000))
 
@@ -115,6 +136,36 @@ class Endpoint:
             return call()
         most = sum(map(estimate_tokens, prompt.texts)) + prompt.max_output_tokens
         return self._around.budget.charge(caller, most, call, deadline, journal)
+
+
+def _heard(model: ChatModel, prompt: Prompt, deadline: Deadline, hear: Hear | None) -> Answer:
+    """The answer, of which `hear` is given the pieces."""
+    if hear is None:
+        return model.answer(prompt, deadline)
+    for piece in model.stream(prompt, deadline):
+        if isinstance(piece, Answer):
+            return piece
+        hear(piece)
+    raise ValueError("what the model has written ended without its answer")
+
+
+def _streams(body: bytes) -> bool:
+    """Whether a body asks for events; one that is wrong does not."""
+    try:
+        return parse(body, FIELDS, 1).stream
+    except InvalidRequest:
+        return False
+
+
+def _note(found: Answered, model: str, journal: Journal) -> None:
+    journal.note(
+        cache=found.cache,
+        citations=len(found.citations),
+        model=model,
+        input_tokens=found.input_tokens,
+        output_tokens=found.output_tokens,
+        cached_input_tokens=found.cached_input_tokens,
+    )
 
 
 def _replied(work: Callable[[], dict[str, Any]], journal: Journal) -> Reply:

@@ -12,7 +12,7 @@ MAX_QUESTION_CHARS: Final = 2_000
 MAX_TOP_K: Final = 20
 MAX_DOCUMENT_CHARS: Final = 1_024
 """Of a name: the longest key of S3, Cloud Storage and Blob Storage."""
-FIELDS: Final = ("question", "session_id", "filter", "top_k")
+FIELDS: Final = ("question", "session_id", "filter", "top_k", "stream")
 SEARCH_FIELDS: Final = ("question", "filter", "top_k")
 _EXAMPLE: Final = '{"question": "What is a dead-letter queue?"}'
 _QUESTION: Final = f"a string of 1 to {MAX_QUESTION_CHARS} characters"
@@ -25,6 +25,8 @@ class Asked(NamedTuple):
     documents: tuple[str, ...]
     """() = any."""
     top_k: int
+    stream: bool
+    """Whether the answer is to come as it is written."""
 
 
 def parse(body: bytes, fields: tuple[str, ...], top_k: int) -> Asked:
@@ -37,6 +39,7 @@ def parse(body: bytes, fields: tuple[str, ...], top_k: int) -> Asked:
         session_id(given.get("session_id")),
         _documents(given.get("filter")),
         _top_k(given.get("top_k"), top_k),
+        _stream(given.get("stream")),
     )
 
 
@@ -77,6 +80,12 @@ def _top_k(value: object, default: int) -> int:
         got = value if isinstance(value, int) and not isinstance(value, bool) else kind_of(value)
         raise InvalidRequest("top_k", f"top_k must be a whole number, 1 to {MAX_TOP_K}; got {got}")
     return value
+
+
+def _stream(value: object) -> bool:
+    if value is not None and not isinstance(value, bool):
+        raise InvalidRequest("stream", f"stream must be true or false, got {kind_of(value)}")
+    return bool(value)
 
 
 def _unicode(text: str) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import http.client
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
 from typing import Final
 
 from werkzeug.wrappers import Response
@@ -51,12 +52,19 @@ class RunFront:
         at = hop(headers)
         passed = _passed(headers, at)
         answer = self._refusal(deployed, found, headers) or self._answer(deployed, sent, found, passed)
-        self._fleet.logs.add_request(
-            "cloud_run_revision",
-            at.name(deployed.project),
-            request_log(sent, found["path"], answer, time.monotonic() - began),
-            service_name=found["name"],
-        )
+
+        def log() -> None:
+            self._fleet.logs.add_request(
+                "cloud_run_revision",
+                at.name(deployed.project),
+                request_log(sent, found["path"], answer, time.monotonic() - began),
+                service_name=found["name"],
+            )
+
+        if answer.is_streamed:
+            answer.call_on_close(log)
+        else:
+            log()
         return answer
 
     def _answer(
@@ -66,8 +74,12 @@ class RunFront:
             return _page(413, "Request Entity Too Large", "Your client issued a request that was too large.")
         try:
             function = read(self._registry, deployed)
-            with self._fleet.instance(function) as instance:
-                return _forward(function, instance, sent, found["path"] or "/", passed)
+            with ExitStack() as held:
+                instance = held.enter_context(self._fleet.instance(function))
+                answer = _forward(function, instance, sent, found["path"] or "/", passed)
+                if answer.is_streamed:  # its place is taken until it has all been passed on
+                    answer.call_on_close(held.pop_all().close)
+                return answer
         except LookupError as error:
             self._fleet.logs.add(found["name"], str(error))
             return Response("Service Unavailable", 503, content_type="text/plain")
@@ -135,26 +147,35 @@ def _forward(
 ) -> Response:
     connection = http.client.HTTPConnection("127.0.0.1", instance.port, timeout=function.timeout_s)
     target = path + (f"?{sent.query}" if sent.query else "")
+    body: bytes | Iterator[bytes] = b""
     try:
         connection.putrequest(sent.method, target, skip_accept_encoding=True)
         for name, value in (*headers.items(), ("content-length", str(len(sent.body)))):
             connection.putheader(name, value)
         connection.endheaders(sent.body)
         response = connection.getresponse()
-        body = response.read()
+        body = _pieces(connection, response) if response.chunked else response.read()
     except TimeoutError:
         return Response("upstream request timeout", 504, content_type="text/plain")
     except (OSError, http.client.HTTPException):
         text = "upstream connect error or disconnect/reset before headers"
         return Response(text, 503, content_type="text/plain")
     finally:
-        connection.close()
+        if not isinstance(body, Iterator):
+            connection.close()
     answer = Response(body, response.status)
     del answer.headers["Content-Type"]
     for name, value in response.getheaders():
         if name.lower() not in _HOP:
             answer.headers.add(name, value)
     return answer
+
+
+def _pieces(connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """A body that the function writes piece by piece, passed on as it comes."""
+    with closing(connection):
+        while piece := response.read1():
+            yield piece
 
 
 def _page(status: int, title: str, text: str) -> Response:
