@@ -92,7 +92,7 @@ class TestUpserts:
         )
         item = {
             "id": digest("e/1"), "tenant": ADA, "entry": "e/1", "document": "d", "tags": ["a", "b"],
-            "text": "t", "heading": "h", "vector": [0.1, 0.2],
+            "text": "t", "heading": "h", "words": "h\nt", "vector": [0.1, 0.2],
         }  # fmt: skip
         assert request.json() == [{"operationType": "Upsert", "resourceBody": item}]
 
@@ -126,7 +126,7 @@ class TestUpserts:
         self, server: Loopback, store: CosmosVectors
     ) -> None:
         server.answer(done(3), done(3), done(1))
-        entries = [entry(str(number), text="x" * 600_000) for number in range(7)]
+        entries = [entry(str(number), text="x" * 300_000) for number in range(7)]
         store.upsert([*entries, entry("huge", text="x" * 3_000_000)], Deadline(5))
         sizes = [len(one.json()) for one in server.requests]
         assert sizes == [3, 3, 1, 1], "one that is too large goes alone, for the service to refuse"

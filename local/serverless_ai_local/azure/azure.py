@@ -27,6 +27,7 @@ from serverless_ai_local.azure.calls import Call, ServiceFault, error_reply, rea
 from serverless_ai_local.azure.cosmos import Items
 from serverless_ai_local.azure.cosmos_service import CosmosService
 from serverless_ai_local.azure.cosmos_vectors import VectorPolicies
+from serverless_ai_local.azure.cosmos_words import TextPolicies
 from serverless_ai_local.azure.entra import LIFETIME_S, Entra
 from serverless_ai_local.azure.estate import Estate
 from serverless_ai_local.azure.event_grid import EventGrid
@@ -73,6 +74,7 @@ class Azure:
         gateways = ApiManagement(estate, Policies(verifier), management.key, sites)
         hubs = IotHubs(estate, access, self._events.tell)
         management.checks += [gateways.check, self._events.check, hubs.check, VectorPolicies(estate).check]
+        management.checks.append(TextPolicies(estate).check)
         self._services: Mapping[str, Service] = {
             place.BLOBS: blobs,
             place.COSMOS: CosmosService(url, estate, access, Items()),

@@ -1,7 +1,8 @@
 """The queries of the local Cosmos DB: fields and vector distances of items, by equality, the nearest first.
 
 SELECT [TOP n] * | c.a [AS x], VectorDistance(c.v, @v) [AS y], ... FROM c
-[WHERE c.a = @x AND c.b IN (@y, @z) AND STARTSWITH(c.d, @w)] [ORDER BY VectorDistance(c.v, @v)]
+[WHERE c.a = @x AND c.b IN (@y, @z) AND STARTSWITH(c.d, @w) AND FullTextContainsAny(c.e, @u, @v)]
+[ORDER BY VectorDistance(c.v, @v)]
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from serverless_ai_local.azure import full_text
 from serverless_ai_local.azure.cosmos import Item, ItemError
 from serverless_ai_local.azure.cosmos_vectors import Embedding, at
 from serverless_ai_local.plain import is_list, is_number
@@ -21,6 +23,7 @@ _TOKEN: Final = re.compile(
     r"""|(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?P<sign>[*(),.=\[\]]))"""
 )
 _MISSING: Final = object()
+_TEXT_TESTS: Final = {"FULLTEXTCONTAINS": all, "FULLTEXTCONTAINSALL": all, "FULLTEXTCONTAINSANY": any}
 _LITERALS: Final[Mapping[str, Any]] = {"TRUE": True, "FALSE": False, "NULL": None}
 
 
@@ -126,6 +129,10 @@ class _Parser:
                 return
 
     def _condition(self) -> Condition:
+        for word, enough in _TEXT_TESTS.items():
+            if self._took(word):
+                path, *terms = self._arguments()
+                return Condition(path, partial(_holds, enough, terms))
         if self._took("STARTSWITH"):
             self._need("(")
             path = self._path()
@@ -142,6 +149,15 @@ class _Parser:
             self._need("IN")
             wanted = self._listed("(", ")")
         return Condition(path, partial(_one_of, wanted))
+
+    def _arguments(self) -> list[Any]:
+        """`(c.path, value, ...)`"""
+        self._need("(")
+        found: list[Any] = [self._path()]
+        while self._took(","):
+            found.append(self._value())
+        self._need(")")
+        return found
 
     def _nearness(self) -> Nearness:
         self._need("VECTORDISTANCE")
@@ -242,6 +258,10 @@ def _value(item: Item, what: str | Nearness, embeddings: Mapping[str, Embedding]
         return at(item, what, _MISSING)
     score = _score(item, what, embeddings)
     return _MISSING if score is None else score
+
+
+def _holds(enough: Callable[[Iterable[bool]], bool], terms: list[Any], value: object) -> bool:
+    return enough(full_text.contains(value, str(term)) for term in terms)
 
 
 def _begins(prefix: str, value: object) -> bool:

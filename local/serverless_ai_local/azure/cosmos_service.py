@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote
 
 from werkzeug.wrappers import Response
 
-from serverless_ai_local.azure import cosmos_batch, cosmos_query, cosmos_vectors, place
+from serverless_ai_local.azure import cosmos_batch, cosmos_query, cosmos_vectors, cosmos_words, place
 from serverless_ai_local.azure.access import Access
 from serverless_ai_local.azure.calls import Call, ServiceFault, reply
 from serverless_ai_local.azure.cosmos import ItemError, Items, Partition
@@ -71,6 +71,9 @@ class CosmosService:
             scope = f"{account.id}/{'/'.join(path[:4])}"
             self._check(who, account, scope, READ_METADATA)
             return reply({**container.inputs["resource"], "_rid": uuid.uuid4().hex[:16], "_etag": '"0"'})
+        if path[4:] == ("pkranges",) and call.method == "GET":
+            self._check(who, account, f"{account.id}/{'/'.join(path[:4])}", READ_METADATA)
+            return _ranges(call)
         operation = _OPERATIONS.get(_named(call, path)) if path[4:5] == ("docs",) else None
         if operation is None:
             raise ServiceFault(501, "NotImplemented", f"{call.method} {call.target} is not offered locally")
@@ -100,19 +103,21 @@ class CosmosService:
         results = cosmos_batch.run(self._items, _partition(call, container), _batch(call), check)
         return reply(results, 200 if cosmos_batch.succeeded(results) else 207, _charged())
 
+    def plan(self, call: Call, container: Resource) -> Response:
+        return reply(cosmos_words.plan(container, _query(call)), headers=_charged())
+
     def query(self, call: Call, container: Resource) -> Response:
-        try:
-            asked = cosmos_query.parse(call.json())
-        except ValueError:
-            raise ItemError(400, "the body must be an object with a query") from None
-        key = None
+        body, key = _query(call), None
         if "x-ms-documentdb-partitionkey" in call.headers:
             key = _partition(call, container).key
         elif call.headers.get("x-ms-documentdb-query-enablecrosspartition", "").lower() != "true":
             raise ItemError(400, _CROSSES)
-        elif not asked.simple:
+        if cosmos_words.is_ranked(body) or (key is None and not cosmos_query.parse(body).simple):
             raise ServiceFault(400, "BadRequest", _NOT_SERVED, {"x-ms-substatus": "1004"})
-        found = asked.run(self._items.select(container.id, key), cosmos_vectors.embeddings(container))
+        items = self._items.select(container.id, key)
+        found = cosmos_words.run(container, body, items)
+        if found is None:
+            found = cosmos_query.parse(body).run(items, cosmos_vectors.embeddings(container))
         start, end = _page(call)
         more = {"x-ms-continuation": str(end)} if end < len(found) else {}
         page = found[start:end]
@@ -196,6 +201,7 @@ _OPERATIONS: Final[Mapping[str, tuple[str, _Operation]]] = {
     "POST": (f"{_ITEMS}/create", CosmosService.create),
     "POST upsert": (f"{_ITEMS}/upsert", CosmosService.upsert),
     "POST query": (EXECUTE_QUERY, CosmosService.query),
+    "POST plan": (EXECUTE_QUERY, CosmosService.plan),
     "POST batch": ("", CosmosService.batch),
     "GET item": (f"{_ITEMS}/read", CosmosService.read),
     "PUT item": (f"{_ITEMS}/replace", CosmosService.replace),
@@ -223,6 +229,29 @@ def _named(call: Call, path: tuple[str, ...]) -> str:
     """The call by its row in the table."""
     marks = [word for name, word in _MARKS.items() if call.headers.get(name, "").lower() == "true"]
     return " ".join((call.method, *(["item"] if len(path) == 6 else []), *marks))
+
+
+def _ranges(call: Call) -> Response:
+    """One range of partition keys; clients ask until nothing has changed."""
+    etag = '"1"'
+    if call.headers.get("if-none-match") == etag:
+        return Response(status=304, headers={"etag": etag})
+    one = {
+        "id": "0",
+        "_rid": "r0",
+        "minInclusive": "",
+        "maxExclusive": "FF",
+        "status": "online",
+        "parents": [],
+    }
+    return reply({"_rid": "r", "PartitionKeyRanges": [one], "_count": 1}, headers={"etag": etag})
+
+
+def _query(call: Call) -> dict[str, Any]:
+    try:
+        return call.json()
+    except ValueError:
+        raise ItemError(400, "the body must be an object with a query") from None
 
 
 def _batch(call: Call) -> list[cosmos_batch.Operation]:

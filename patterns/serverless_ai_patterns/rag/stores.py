@@ -46,7 +46,7 @@ class OpenSearch:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cosmos:
-    """Azure. Cosmos DB for NoSQL, serverless, searched by vectors; idles at zero but storage."""
+    """Azure. Cosmos DB for NoSQL, serverless: vector and full-text search; idles at zero but storage."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,10 +104,10 @@ STORES: Final[dict[str, tuple[type[VectorStore], ...]]] = {
 
 
 def has_keywords(store: VectorStore) -> bool:
-    """Whether the store has full-text search here; that of Cosmos DB is not used yet."""
+    """Whether the store has full-text search here."""
     if isinstance(store, VertexVectorSearch):
         return not store.classic
-    return not isinstance(store, S3Vectors | Cosmos | Firestore)
+    return not isinstance(store, S3Vectors | Firestore)
 
 
 def key_of(store: VectorStore) -> str:

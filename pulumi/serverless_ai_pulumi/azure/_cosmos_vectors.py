@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import pulumi
 from pulumi_azure_native import cosmosdb
@@ -13,6 +13,7 @@ from serverless_ai_patterns.azure import roles
 from serverless_ai_pulumi.azure._place import Place
 from serverless_ai_pulumi.azure._store import container_url, use_container
 from serverless_ai_runtime.adapters.azure.cosmos_vectors import DATA_TYPE, DISTANCE, PARTITION, VECTOR
+from serverless_ai_runtime.adapters.azure.cosmos_words import LANGUAGE, WORDS
 
 _KEPT: Final = (f"/{PARTITION}/?", "/document/?")
 """Paths in the index: what a search is narrowed to."""
@@ -49,9 +50,10 @@ def cosmos_vectors(
     database: cosmosdb.SqlResourceSqlDatabase,
     indexes: Mapping[str, int],
     *,
+    words: bool,
     opts: pulumi.ResourceOptions,
 ) -> CosmosParts:
-    """A container for each name in `indexes`, whose value is its dimension.
+    """A container for each name in `indexes`, whose value is its dimension; `words`: also searched by these.
 
     The account must have the capability `cosmos_vectors.CAPABILITY` of the runtime.
     """
@@ -62,7 +64,9 @@ def cosmos_vectors(
             account_name=account.name,
             database_name=database.name,
             container_name=index,
-            resource=_resource(index, dimension),
+            resource=_searched_by_words(_resource(index, dimension))
+            if words
+            else _resource(index, dimension),
             opts=opts,
         )
         for index, dimension in indexes.items()
@@ -95,5 +99,21 @@ def _resource(index: str, dimension: int) -> cosmosdb.SqlContainerResourceArgsDi
                     "distance_function": DISTANCE,
                 }
             ]
+        },
+    }
+
+
+def _searched_by_words(
+    resource: cosmosdb.SqlContainerResourceArgsDict,
+) -> cosmosdb.SqlContainerResourceArgsDict:
+    """With a full-text index, whose writes cost as others do."""
+    path = f"/{WORDS}"
+    indexing = cast("cosmosdb.IndexingPolicyArgsDict", resource.get("indexing_policy"))
+    return {
+        **resource,
+        "indexing_policy": {**indexing, "full_text_indexes": [{"path": path}]},
+        "full_text_policy": {
+            "default_language": LANGUAGE,
+            "full_text_paths": [{"path": path, "language": LANGUAGE}],
         },
     }

@@ -14,6 +14,7 @@ from serverless_ai_pulumi.azure._cosmos_vectors import cosmos_vectors
 from serverless_ai_pulumi.azure._place import Place
 from serverless_ai_pulumi.azure._store import StateContainer, sql_database
 from serverless_ai_runtime.adapters.azure.cosmos_vectors import CAPABILITY
+from serverless_ai_runtime.adapters.azure.cosmos_words import CAPABILITY as WORDS_CAPABILITY
 
 DATABASE: Final = "vectors"
 
@@ -33,9 +34,11 @@ class Vectors(Protocol):
         ...
 
 
-def capabilities(store: VectorStore) -> Sequence[str]:
+def capabilities(store: VectorStore, *, words: bool) -> Sequence[str]:
     """What the account of the records must be able to do, where the vectors are in it too."""
-    return (CAPABILITY,) if isinstance(store, Cosmos) else ()
+    if not isinstance(store, Cosmos):
+        return ()
+    return (CAPABILITY, WORDS_CAPABILITY) if words else (CAPABILITY,)
 
 
 def vectors(
@@ -45,16 +48,18 @@ def vectors(
     indexes: Mapping[str, int],
     store: VectorStore,
     *,
+    words: bool,
     opts: pulumi.ResourceOptions,
 ) -> Vectors:
     """The store of these settings, with an index for each name in `indexes`, whose value is its dimension.
 
-    `state`: of the pattern's records, whose account may hold vectors as well.
+    `words`: it is searched by these too. `state`: of the pattern's records, whose account may hold vectors as
+    well.
     """
     tell_floor(opts.parent, store)
     if isinstance(store, Cosmos):
         database = sql_database(f"{name}-database", DATABASE, place, state.account, opts=opts)
-        return cosmos_vectors(name, place, state.account, database, indexes, opts=opts)
+        return cosmos_vectors(name, place, state.account, database, indexes, words=words, opts=opts)
     if isinstance(store, AiSearch):
         return search_indexes(name, indexes, store, place, opts=opts)
     raise ValueError(f"{name}: Azure has no store {store!r}")

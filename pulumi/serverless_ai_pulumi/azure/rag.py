@@ -114,6 +114,7 @@ class Rag(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         self._store = settings.store_on(shared.CLOUD)
+        self._words = settings.answers.search != "vector"
         super().__init__("serverless-ai:azure:Rag", checked(name), None, opts)
         self.settings = settings
         self.model = model_for(self, settings.answers.model)
@@ -192,14 +193,20 @@ class Rag(pulumi.ComponentResource):
             f"{name}-state",
             self._place,
             self.resource_group.location,
-            capabilities=capabilities(self._store),
+            capabilities=capabilities(self._store, words=self._words),
             encryption=self._key,
             opts=self._child,
         )
         self.container = self._state.container
         indexes = {one.name: one.dimension for one in self.indexes}
         self.vectors = vectors(
-            f"{name}-vectors", self._place, self._state, indexes, self._store, opts=self._child
+            f"{name}-vectors",
+            self._place,
+            self._state,
+            indexes,
+            self._store,
+            words=self._words,
+            opts=self._child,
         )
         for app, writes in ((self._query, False), (self._ingest, True)):
             may, principal = f"{app.name}-may-use", app.identity.principal_id

@@ -47,8 +47,8 @@ MOST_BYTES: Final = 2 * 1024 * 1024 - 4096
 """Of its body: 2 MB is the service's limit of a request; some is left for what is around the items."""
 
 _SEARCH, _FIND, _UPSERT, _DELETE = "SearchItems", "FindItems", "UpsertItems", "DeleteItems"
-_FIELDS: Final = "c.entry, c.document, c.text, c.heading"
-_SCORED: Final = f"SELECT TOP @most {_FIELDS}, VectorDistance(c.{VECTOR}, @vector) AS score FROM c "  # noqa: S608
+FIELDS: Final = "c.entry, c.document, c.text, c.heading"
+_SCORED: Final = f"SELECT TOP @most {FIELDS}, VectorDistance(c.{VECTOR}, @vector) AS score FROM c "  # noqa: S608
 _NEAREST: Final = f"ORDER BY VectorDistance(c.{VECTOR}, @vector)"
 _FAILED_DEPENDENCY: Final = 424
 """Of an operation that was undone because another one of its batch failed."""
@@ -212,6 +212,7 @@ def _item(entry: Entry) -> dict[str, Any]:
         "tags": sorted(entry.access.tags),
         "text": entry.text,
         "heading": entry.heading,
+        "words": f"{entry.heading}\n{entry.text}",
         VECTOR: _numbers(entry.vector),
     }
 

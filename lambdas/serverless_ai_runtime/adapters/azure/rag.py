@@ -20,9 +20,9 @@ class AzureRag(AzureAdapters):
 
     def vectors(self, index: IndexConfig) -> VectorStore:
         if index.store == "cosmos":
-            from serverless_ai_runtime.adapters.azure.cosmos_vectors import CosmosVectors
+            from serverless_ai_runtime.adapters.azure.cosmos_words import CosmosWords
 
-            return CosmosVectors(self.cosmos("indexes", index.place), index.dimension)
+            return CosmosWords(self.cosmos("indexes", index.place), index.dimension)
         if index.store == "ai_search":
             from serverless_ai_runtime.adapters.azure.ai_search import AiSearch, endpoint_and_index
 
