@@ -85,7 +85,12 @@ class FirestoreStore:
     def get_many(self, keys: Sequence[str], deadline: Deadline) -> dict[str, Record]:
         asked, found = list(dict.fromkeys(keys)), dict[str, Record]()
         for start in range(0, len(asked), MOST_READ):
-            for key, there in self._batch(asked[start : start + MOST_READ], deadline).items():
+            keys = asked[start : start + MOST_READ]
+            said = self._batch(keys, deadline)
+            for key in keys:
+                if key not in said:
+                    raise self._unsaid(key)
+                there = said[key]
                 record = self._record(key, there) if there else None
                 if record:
                     found[key] = record
@@ -185,10 +190,13 @@ class FirestoreStore:
 
     def _read(self, key: str, deadline: Deadline) -> _Document | None:
         """The document, expired or not. A missing database is an error of batchGet; `get` calls both 404."""
-        return self._batch([key], deadline)[key]
+        said = list(self._batch([key], deadline).values())
+        if len(said) != 1:
+            raise self._unsaid(key)
+        return said[0]
 
     def _batch(self, keys: Sequence[str], deadline: Deadline) -> dict[str, _Document | None]:
-        """What it says of each key."""
+        """What it says of which keys."""
         request = {"documents": [self._name(key) for key in keys]}
         body = self._service.post("BatchGet", self._path + "batchGet", request, deadline)
         said: dict[str, _Document | None] = {}
@@ -203,10 +211,6 @@ class FirestoreStore:
                     said[element["missing"].rpartition("/")[2]] = None
         except (AttributeError, LookupError, TypeError, ValueError):
             raise self._foreign(", ".join(keys)) from None
-        for key in keys:
-            if key not in said:
-                text = f"it does not say whether there is a document {key}"
-                raise self._service.malformed("BatchGet", text)
         return said
 
     def _record(self, key: str, there: _Document) -> Record | None:
@@ -270,6 +274,9 @@ class FirestoreStore:
             return int(there.fields[_COUNT]["integerValue"])
         except (LookupError, TypeError, ValueError):
             raise self._foreign(key) from None
+
+    def _unsaid(self, key: str) -> Unavailable:
+        return self._service.malformed("BatchGet", f"it does not say whether there is a document {key}")
 
     def _foreign(self, key: str) -> Unavailable:
         return self._service.malformed("BatchGet", f"document {key} is not one of ours")
