@@ -322,3 +322,21 @@ def test_callers_with_tokens_of_an_issuer_name_their_tenant(deploy):
     assert from_env(RagIngestConfig, settings_of(recording, INGEST)).tenants
     providers = recording.one("WebAppAuthSettingsV2", f"{QUERY}-authentication").inputs["identityProviders"]
     assert providers.keys() == {"customOpenIdConnectProviders"}
+
+
+def test_only_who_searches_by_words_pays_for_their_index(deploy, usual):
+    def parts(recording):
+        account = recording.one("DatabaseAccount").inputs
+        kept = [one.inputs["resource"] for one in recording.all("SqlResourceSqlContainer")]
+        (resource,) = [one for one in kept if "vectorEmbeddingPolicy" in one]
+        return {one["name"] for one in account["capabilities"]}, resource
+
+    capabilities, resource = parts(of(deploy, answers=Answers(search="hybrid")))
+    assert "EnableNoSQLFullTextSearch" in capabilities
+    path = {"path": "/words", "language": "en-US"}
+    assert resource["fullTextPolicy"] == {"defaultLanguage": "en-US", "fullTextPaths": [path]}
+    assert resource["indexingPolicy"]["fullTextIndexes"] == [{"path": "/words"}]
+    capabilities, resource = parts(usual)
+    assert "EnableNoSQLFullTextSearch" not in capabilities
+    assert "fullTextPolicy" not in resource
+    assert "fullTextIndexes" not in resource["indexingPolicy"]

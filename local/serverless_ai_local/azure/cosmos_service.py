@@ -236,7 +236,7 @@ def _ranges(call: Call) -> Response:
     etag = '"1"'
     if call.headers.get("if-none-match") == etag:
         return Response(status=304, headers={"etag": etag})
-    one = {
+    one: dict[str, Any] = {
         "id": "0",
         "_rid": "r0",
         "minInclusive": "",
