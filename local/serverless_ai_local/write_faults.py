@@ -54,10 +54,11 @@ class WriteFaults:
             self._left -= 1
             if self._left:
                 return
-            self._struck, function = True, self._function
+            function = self._function
         for process, name in self._processes().items():
             if function in name.lower():
                 kill_group(process)
+        self._struck = True
         raise ConnectionAbortedError("the function was killed at this write")
 
     def _set(self, call: AdminCall) -> None:

@@ -49,7 +49,7 @@ ANYONE = Access()
 class LocalEmbedder:
     """The embedding model of the local cloud."""
 
-    model, dimension, batch = "local", 1024, 64
+    model, dimension, batch, batch_bytes = "local", 1024, 64, 1_000_000
 
     def embed(self, texts: Sequence[str], deadline: Deadline) -> list[list[float]]:
         return [embed(text, self.dimension) for text in texts]

@@ -85,6 +85,33 @@ def test_more_is_asked_for_until_enough_is_found_that_may_be_seen() -> None:
     assert len(world.search("zzz", Access("", frozenset({"board", "staff"})), most=3)) == 3
 
 
+def test_a_document_that_changes_while_it_is_searched_for_is_found_as_it_is_now() -> None:
+    world = World()
+    world.put("a", "The lamp is lit.", "The bell is loud.")
+    search, changes = world.store.search, ["The lamp is out.", "The lamp is red."]
+
+    def overtaken(*asked: Any) -> Any:
+        hits = search(*asked)
+        if changes:
+            world.put("a", changes.pop(0), "The bell is loud.")
+        return hits
+
+    world.store.search = overtaken  # pyright: ignore[reportAttributeAccessIssue]
+    assert sorted(world.search("the lamp is lit")) == ["The bell is loud.", "The lamp is red."]
+
+
+def test_what_a_delivery_that_died_has_left_in_the_store_is_no_reason_to_search_for_ever() -> None:
+    world = World()
+    world.put("a", "The lamp is lit.")
+    old = dict(world.store.entries)
+    world.put("a", "The bell is loud.")
+    world.store.entries |= old
+    searches: list[str] = []
+    world.store.before = searches.append
+    assert world.search("the lamp is lit") == ["The bell is loud."]
+    assert searches == ["search"] * 3
+
+
 def test_manifests_are_read_at_once_and_only_of_what_may_be_answered_with() -> None:
     world = World()
     for number in range(12):

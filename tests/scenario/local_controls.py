@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from serverless_ai_local.launch import RunningCloud
+
+UNREACHED = 1_000_000
+"""Writes: more than there are."""
 
 
 class LocalControls:
@@ -33,6 +37,14 @@ class LocalControls:
     def died(self) -> bool:
         """Whether it has come to that."""
         return self.cloud.admin("GET", "writes/fault")["struck"]
+
+    def writes_end(self) -> None:
+        """Wait until nothing has been written for half a second. Nobody dies meanwhile, or later."""
+        self.die_at_write(UNREACHED, "nobody")
+        left = -1
+        while left != (left := self.cloud.admin("GET", "writes/fault")["left"]):
+            time.sleep(0.5)
+        self.live()
 
     def live(self) -> None:
         self.cloud.admin("DELETE", "writes/fault")

@@ -73,6 +73,10 @@ class RagWorld(Protocol):
         """Whether it has come to that."""
         ...
 
+    def writes_end(self) -> None:
+        """Wait until nothing is written any more. Nobody dies meanwhile, or later."""
+        ...
+
     def live(self) -> None:
         """Nobody dies any more."""
         ...

@@ -17,6 +17,8 @@ OVERFETCH: Final = 3
 """So many times more than wanted is asked for: what is old or not the caller's falls away."""
 MOST: Final = 100
 """That any store gives at once."""
+MOST_AGAIN: Final = 2
+"""Times that a store is searched again because a document has changed meanwhile."""
 
 
 VECTOR, KEYWORD, HYBRID = "vector", "keyword", "hybrid"
@@ -76,10 +78,13 @@ class Retrieval:
         vector, cached = ([], False)
         if self.mode != KEYWORD:
             vector, cached = self._vector(normalised(question), deadline)
-        asked = min(MOST, most * OVERFETCH)
+        asked, again = min(MOST, most * OVERFETCH), MOST_AGAIN
         while True:
             hits = self._hits(question, vector, asked, _Where(access, documents), deadline)
-            found = self._visible(hits, access, most, deadline)
+            found, overtaken = self._visible(hits, access, most, deadline)
+            if overtaken and again:
+                again -= 1
+                continue
             if len(found) >= most or len(hits) < asked or asked == MOST:
                 return Retrieved(found, cached)
             asked = min(MOST, asked * OVERFETCH)
@@ -97,22 +102,30 @@ class Retrieval:
         near = self._store.search(vector, asked, access, deadline, documents)
         return fused((near, words), asked)
 
-    def _visible(self, hits: Sequence[Hit], access: Access, most: int, deadline: Deadline) -> list[Passage]:
+    def _visible(
+        self, hits: Sequence[Hit], access: Access, most: int, deadline: Deadline
+    ) -> tuple[list[Passage], bool]:
         """The first `most` that stand in the manifest of their document, and that the caller may see.
 
-        Manifests are read for as many hits as are wanted, which nearly always are all that are needed.
+        And whether one no longer stands there: its document may have changed since the store was searched,
+        and what it has now is not among the hits. Manifests are read for as many hits as are wanted, which
+        nearly always are all that are needed.
         """
         found: list[Passage] = []
-        seen: dict[str, tuple[str, Mapping[str, int]]] = {}
-        at = 0
+        seen: dict[str, tuple[str, Mapping[str, int]] | None] = {}
+        at, overtaken = 0, False
         while len(found) < most and at < len(hits):
             some = hits[at : at + most - len(found)]
             at += len(some)
             unknown = {hit.document for hit in some if hit.document not in seen}
             for one, manifest in self._manifests.get_many(sorted(unknown), deadline).items():
-                seen[one] = manifest.version, _pages(manifest) if may_see(manifest, access) else {}
-            found += (_passage(hit, *seen[hit.document]) for hit in some if hit.id in seen[hit.document][1])
-        return found
+                seen[one] = (manifest.version, _pages(manifest)) if may_see(manifest, access) else None
+            for hit in some:
+                version, pages = seen[hit.document] or ("", {})
+                if hit.id in pages:
+                    found.append(_passage(hit, version, pages))
+                overtaken = overtaken or (bool(pages) and hit.id not in pages)
+        return found, overtaken
 
     def _vector(self, question: str, deadline: Deadline) -> tuple[list[float], bool]:
         """And whether it came out of the cache."""
