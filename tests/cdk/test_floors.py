@@ -19,10 +19,14 @@ def idle(template):
     return sum(line.usd for line in idle_monthly(priced))
 
 
+@pytest.fixture(scope="module")
+def usual(make_rag):
+    return make_rag(RagSettings()).synth()
+
+
 @pytest.mark.parametrize("store", CHOICES, ids=repr)
-def test_the_floor_is_said_once_and_is_what_the_stores_resources_cost_idle(make_rag, store):
-    chosen, usual = make_rag(RagSettings(store=store)), make_rag(RagSettings())
-    line = floor(store)
-    assert idle(chosen.synth()) - idle(usual.synth()) == pytest.approx(line.usd if line else 0.0)
+def test_the_floor_is_said_once_and_is_what_the_stores_resources_cost_idle(make_rag, usual, store):
+    chosen, line = make_rag(RagSettings(store=store)), floor(store)
+    assert idle(chosen.synth()) - idle(usual) == pytest.approx(line.usd if line else 0.0)
     said = [str(one.data) for one in chosen.pattern.node.metadata if one.type == "aws:cdk:info"]
     assert [one.partition(" [ack:")[0] for one in said] == ([floor_note(store)] if line else [])

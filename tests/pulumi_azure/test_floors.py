@@ -1,35 +1,26 @@
-"""A store that idles at a price says so when it is deployed, and the price is that of what was deployed."""
+"""What a store costs idle is said when it is deployed, and is what was deployed."""
 
 from __future__ import annotations
 
-import pulumi
 import pytest
+from floors import deployed, floor_usd, idle_usd
 
-from serverless_ai_patterns.cost import idle_monthly
-from serverless_ai_patterns.rag import RagSettings
-from serverless_ai_patterns.rag.floors import floor, floor_note
-from serverless_ai_patterns.rag.stores import STORES, AiSearch
+from serverless_ai_patterns.rag import AiSearch, Cosmos, RagSettings
 from serverless_ai_pulumi.azure import Rag
 
-CLIENT = "11111111-2222-3333-4444-555555555555"
-WATCHES = ("MetricAlarm", "MetricAlert", "ScheduledQueryRule", "AlertPolicy", "Dashboard")
-CHOICES = [*(kind() for kind in STORES["azure"]), AiSearch(sku="serverless"), AiSearch(replicas=2)]
+CHOICES = [Cosmos(), AiSearch(), AiSearch(replicas=2), AiSearch(sku="serverless")]
+
+
+def rag(settings: RagSettings) -> Rag:
+    return Rag("docs", settings, entra_client_id="11111111-2222-3333-4444-555555555555")
+
+
+@pytest.fixture(scope="module")
+def usual(deploy):
+    return deploy(lambda: rag(RagSettings()))
 
 
 @pytest.mark.parametrize("store", CHOICES, ids=repr)
-def test_the_floor_is_said_once_and_is_what_the_stores_resources_cost_idle(deploy, monkeypatch, store):
-    said = []
-    monkeypatch.setattr(pulumi.log, "info", lambda message, resource=None: said.append((message, resource)))
-
-    def idle(program):
-        made = [(one.name, one.type, one.inputs) for one in deploy(program).resources if ":" in one.type]
-        made = [one for one in made if not one[1].endswith(WATCHES) and one[1].startswith("azure-native:")]
-        return sum(line.usd for line in idle_monthly(made))
-
-    rags = []
-    usual = idle(lambda: Rag("docs", entra_client_id=CLIENT))
-    assert said == []
-    chosen = idle(lambda: rags.append(Rag("docs", RagSettings(store=store), entra_client_id=CLIENT)))
-    line = floor(store)
-    assert chosen - usual == pytest.approx(line.usd if line else 0.0)
-    assert said == ([(floor_note(store), rags[0])] if line else [])
+def test_the_floor_is_said_once_and_is_what_the_stores_resources_cost_idle(deploy, monkeypatch, usual, store):
+    chosen = deployed(deploy, monkeypatch, rag, store)
+    assert idle_usd(chosen) - idle_usd(usual) == pytest.approx(floor_usd(store))

@@ -39,11 +39,12 @@ class LocalControls:
         return self.cloud.admin("GET", "writes/fault")["struck"]
 
     def writes_end(self) -> None:
-        """Wait until nothing has been written for half a second. Nobody dies meanwhile, or later."""
+        """Wait until nothing has been written for a moment. Nobody dies meanwhile, or later."""
         self.die_at_write(UNREACHED, "nobody")
-        left = -1
-        while left != (left := self.cloud.admin("GET", "writes/fault")["left"]):
-            time.sleep(0.5)
+        before, left = 0, UNREACHED
+        while left != before:
+            time.sleep(0.3)
+            before, left = left, self.cloud.admin("GET", "writes/fault")["left"]
         self.live()
 
     def live(self) -> None:

@@ -57,6 +57,7 @@ def cosmos_vectors(
 
     The account must have the capability `cosmos_vectors.CAPABILITY` of the runtime.
     """
+    resource = _with_words if words else _resource
     made = {
         index: cosmosdb.SqlResourceSqlContainer(
             f"{name}-{index}",
@@ -64,9 +65,7 @@ def cosmos_vectors(
             account_name=account.name,
             database_name=database.name,
             container_name=index,
-            resource=_searched_by_words(_resource(index, dimension))
-            if words
-            else _resource(index, dimension),
+            resource=resource(index, dimension),
             opts=opts,
         )
         for index, dimension in indexes.items()
@@ -103,11 +102,9 @@ def _resource(index: str, dimension: int) -> cosmosdb.SqlContainerResourceArgsDi
     }
 
 
-def _searched_by_words(
-    resource: cosmosdb.SqlContainerResourceArgsDict,
-) -> cosmosdb.SqlContainerResourceArgsDict:
+def _with_words(index: str, dimension: int) -> cosmosdb.SqlContainerResourceArgsDict:
     """With a full-text index, whose writes cost as others do."""
-    path = f"/{WORDS}"
+    resource, path = _resource(index, dimension), f"/{WORDS}"
     indexing = cast("cosmosdb.IndexingPolicyArgsDict", resource.get("indexing_policy"))
     return {
         **resource,

@@ -61,13 +61,15 @@ class Endpoint:
         self, body: bytes, caller: Caller, deadline: Deadline, journal: Journal
     ) -> Reply | Iterator[str]:
         """As `ask`; events (see `streaming`) where the body asks for them and the question is admitted."""
+        if not _streams(body):
+            return self.ask(body, caller, deadline, journal)
         from serverless_ai_runtime.core.rag.streaming import Send, Telling, begin  # rarely needed
 
         def work(send: Send) -> Reply:
             telling = Telling(send, _citation)
             return _replied(partial(self._ask, body, caller, deadline, journal, telling), journal)
 
-        return begin(work) if _streams(body) else self.ask(body, caller, deadline, journal)
+        return begin(work)
 
     def search(self, body: bytes, caller: Caller, deadline: Deadline, journal: Journal) -> Reply:
         return _replied(partial(self._search, body, caller, deadline, journal), journal)
