@@ -73,8 +73,13 @@ class Azure:
         management = Management(url, estate, access)
         gateways = ApiManagement(estate, Policies(verifier), management.key, sites)
         hubs = IotHubs(estate, access, self._events.tell)
-        management.checks += [gateways.check, self._events.check, hubs.check, VectorPolicies(estate).check]
-        management.checks.append(TextPolicies(estate).check)
+        management.checks += [
+            gateways.check,
+            self._events.check,
+            hubs.check,
+            VectorPolicies(estate).check,
+            TextPolicies(estate).check,
+        ]
         self._services: Mapping[str, Service] = {
             place.BLOBS: blobs,
             place.COSMOS: CosmosService(url, estate, access, Items()),

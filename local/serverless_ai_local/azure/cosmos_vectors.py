@@ -99,7 +99,7 @@ class VectorPolicies:
         if made.kind != CONTAINER:
             return
         policy, indexes = _policy(made), _indexes(made)
-        if policy and not self._enabled(made):
+        if policy and CAPABILITY not in capabilities(self._estate, made):
             raise ValueError(
                 "A Container Vector Policy has been provided, but the capability has not been enabled on "
                 "your account."
@@ -114,10 +114,12 @@ class VectorPolicies:
         if before is not None:
             _check_change(before, made)
 
-    def _enabled(self, container: Resource) -> bool:
-        account = self._estate.get(container.id.partition("/sqlDatabases/")[0])
-        given: Sequence[Mapping[str, Any]] = account.inputs.get("capabilities") or () if account else ()
-        return any(one.get("name") == CAPABILITY for one in given)
+
+def capabilities(estate: Estate, container: Resource) -> set[str]:
+    """Of the account that the container is in."""
+    account = estate.get(container.id.partition("/sqlDatabases/")[0])
+    given: Sequence[Mapping[str, Any]] = account.inputs.get("capabilities") or () if account else ()
+    return {str(one.get("name")) for one in given}
 
 
 def _policy(container: Resource) -> list[dict[str, Any]]:

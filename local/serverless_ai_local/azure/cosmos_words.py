@@ -14,11 +14,12 @@ from typing import Any, Final
 
 from serverless_ai_local.azure import cosmos_query, full_text
 from serverless_ai_local.azure.cosmos import Item, ItemError
-from serverless_ai_local.azure.cosmos_vectors import CONTAINER, at
+from serverless_ai_local.azure.cosmos_vectors import CONTAINER, at, capabilities
 from serverless_ai_local.azure.estate import Estate, Resource
 
 CAPABILITY: Final = "EnableNoSQLFullTextSearch"
 LANGUAGES: Final = ("en-US", "de-DE", "es-ES", "fr-FR", "it-IT", "pt-BR", "pt-PT")
+"""From memory on 2026-11-27."""
 MOST_HELD: Final = 120
 """Items that a plan asks each partition for, at least."""
 
@@ -150,9 +151,7 @@ class TextPolicies:
         if made.kind != CONTAINER:
             return
         paths, indexes = _paths(made), _indexes(made)
-        account = self._estate.get(made.id.partition("/sqlDatabases/")[0])
-        given: Sequence[Mapping[str, Any]] = account.inputs.get("capabilities") or () if account else ()
-        if (paths or indexes) and not any(one.get("name") == CAPABILITY for one in given):
+        if (paths or indexes) and CAPABILITY not in capabilities(self._estate, made):
             raise ValueError(f"a full-text policy needs the capability {CAPABILITY} of the account")
         for one in paths:
             if one.get("language") not in LANGUAGES:

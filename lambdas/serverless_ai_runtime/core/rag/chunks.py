@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from serverless_ai_runtime.documents import Section
 
-_T = TypeVar("_T")
 ID_CHARS: Final = 32
 """Hexadecimal digits of a chunk's id: 128 bits."""
 _ANCHOR: Final = 8
